@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 # A UNIX socket's path holds 107 bytes at most (sockaddr_un); the longest name under `run` takes 18 of them.
@@ -54,7 +55,7 @@ class Places:
 
     @cached_property
     def run(self) -> Path:
-        """The folder of sockets, locks and pid files: reachable by PostgreSQL's user, its path short and plain."""
+        """The folder of sockets, locks and pid files: open to PostgreSQL's user, its path short and plain."""
         run = self._home / "run"
         fits = len(os.fsencode(run)) + _LONGEST_NAME <= _LONGEST_SOCKET
         return run if fits and _PLAIN_PATH.fullmatch(str(run)) else self._elsewhere / "run"
@@ -115,10 +116,11 @@ class Places:
     def logs(self) -> Path:
         return self.data / "logs"
 
-    def services(self) -> dict | None:
+    def services(self) -> dict[str, Any] | None:
         """What the running supervisor wrote, or None when none is alive on this data folder.
 
-        {"pid", "started", "web_port", "smtp_port" or None, "mail_page_port" or None, "embedded": ["postgres", …]}
+        {"pid", "started", "web_port", "smtp_port" or None, "mail_page_port" or None,
+        "embedded": some of ["postgres", "valkey", "postoffice"]}
         """
         try:
             found = json.loads(self.services_file.read_text())
