@@ -1,0 +1,32 @@
+"""The site map: every blueprint, its prefix; each view states its own guard with @allow (blueprints.support)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from flask import Flask
+
+from blueprints import support
+
+# module → prefix; each module offers `blueprint`. The gallery is left out in production.
+SITE_MAP = {
+    "health": None,
+    "auth": None,
+    "dashboard": None,
+    "sessions": "/sessions",
+    "compose": "/sessions",
+    "contacts": "/contacts",
+    "emails": "/emails",
+    "settings": "/settings",
+    "track": "/t",
+    "gallery": "/gallery",
+}
+
+
+def register(app: Flask) -> None:
+    """Hang every blueprint on the app, with errors, headers and what every template may call."""
+    support.setup(app)
+    for name, prefix in SITE_MAP.items():
+        if name == "gallery" and app.extensions["sillage"].production:
+            continue
+        app.register_blueprint(import_module(f"blueprints.{name}").blueprint, url_prefix=prefix)

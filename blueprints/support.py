@@ -1,0 +1,207 @@
+"""What every view shares: who may call it, scoped look-ups, full page or partial, headers, errors, Jinja globals."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Flask, Response, abort, current_app, make_response, render_template, request, url_for
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError, generate_csrf
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+import i18n
+from extensions import db, login, settings
+from i18n import _
+from models import User
+from models.words import Permission
+
+View = TypeVar("View", bound=Callable[..., Any])
+T = TypeVar("T")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",
+}
+ANYONE = "anyone"
+_SHOWN_ERRORS = (400, 401, 403, 404, 405, 410, 413, 415, 422, 429, 500, 503)
+
+
+def allow(permission: Permission) -> Callable[[View], View]:
+    """Guard a view: a signed-in person whose role has `permission`; 403 for another role, sign-in for a stranger."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if not current_user.is_authenticated:
+                return login.unauthorized()
+            if not current_user.may(permission):
+                abort(403)
+            return view(*args, **kwargs)
+
+        guarded.guard = permission  # type: ignore[attr-defined]
+        return guarded  # type: ignore[return-value]
+
+    return decorate
+
+
+def allow_anyone(view: View) -> View:
+    """State that a view needs no sign-in."""
+    view.guard = ANYONE  # type: ignore[attr-defined]
+    return view
+
+
+def get_or_404(model: type[T], public_id: str) -> T:
+    """The row of the person's own organisation with that public id; 404 for none and for another organisation's."""
+    query = select(model).where(
+        model.public_id == public_id,  # type: ignore[attr-defined]
+        model.organisation_id == current_user.organisation_id,  # type: ignore[attr-defined]
+    )
+    row = db.session.execute(query).scalar_one_or_none()
+    if row is None:
+        abort(404)
+    return row
+
+
+def wants_partial() -> bool:
+    """True when htmx asks for a piece of the page (not when it rebuilds a page for Back)."""
+    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def page(template: str, partial: str | None = None, status: int = 200, **context: Any) -> Response:
+    """Render `template`, or its `partial` (`_name.html`) when htmx asks; partials are never stored."""
+    name = partial if partial and wants_partial() else template
+    response = make_response(render_template(name, **context), status)
+    if name == partial:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@lru_cache(maxsize=256)
+def _version(path: str, stamp: float) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8]
+
+
+def asset(path: str) -> str:
+    """The address of a static file with a version made of its bytes, so that browsers may keep it for good."""
+    file = Path(current_app.static_folder or "", path)
+    return url_for("static", filename=path, v=_version(str(file), file.stat().st_mtime))
+
+
+@login.user_loader
+def _load_user(user_id: str) -> User | None:
+    user = db.session.get(User, int(user_id)) if user_id.isdigit() else None
+    return user if user and user.active else None
+
+
+@login.unauthorized_handler
+def _unauthorized() -> Response:
+    where = url_for("auth.sign_in", next=request.full_path if request.method == "GET" else None)
+    if request.headers.get("HX-Request") == "true":
+        return Response(status=401, headers={"HX-Redirect": url_for("auth.sign_in")})
+    return Response(status=303, headers={"Location": where})
+
+
+def _finish(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.vary.add("HX-Request")
+        if current_user and current_user.is_authenticated:
+            response.vary.add("Cookie")
+            response.headers.setdefault("Cache-Control", "no-cache, private")
+    return response
+
+
+def _error(error: HTTPException) -> Response | HTTPException:
+    code = error.code or 500
+    if code not in _SHOWN_ERRORS:
+        return error
+    if code == 503:
+        return _away(error)
+    response = make_response(render_template("errors/error.html", code=code, error=error), code)
+    if getattr(error, "retry_after", None) is not None:
+        response.headers["Retry-After"] = str(error.retry_after)  # type: ignore[attr-defined]
+    return response
+
+
+def _away(error: Exception) -> Response:
+    """The database is away: a page of its own that needs neither the database nor a signed-in person."""
+    try:
+        db.session.rollback()
+    except Exception:  # the connection is gone; there is nothing left to undo
+        db.session.remove()
+    response = make_response(render_template("errors/away.html"), 503)
+    response.headers["Retry-After"] = "10"
+    return response
+
+
+def _csrf_error(error: CSRFError) -> Response:
+    return make_response(render_template("errors/error.html", code=403, error=error), 403)
+
+
+def setup(app: Flask) -> None:
+    """Headers, error pages and Jinja globals."""
+    app.after_request(_finish)
+    app.register_error_handler(HTTPException, _error)
+    app.register_error_handler(CSRFError, _csrf_error)
+    for away in (OperationalError, InterfaceError, PoolTimeout, RedisError):
+        app.register_error_handler(away, _away)
+    app.jinja_env.globals.update(
+        asset=asset,
+        csrf_token=generate_csrf,
+        language=i18n.language,
+        languages=i18n.LANGUAGES,
+        settings=settings,
+        nav=nav,
+        theme=theme,
+        Permission=Permission,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def theme() -> str:
+    """light, dark or auto, as the person chose."""
+    chosen = request.cookies.get("theme", "auto")
+    return chosen if chosen in ("light", "dark") else "auto"
+
+
+def nav() -> list[dict[str, Any]]:
+    """The left-hand navigation: what exists, and where the person is."""
+    here = request.path
+
+    def item(label: str, icon: str, url: str, *children: dict[str, Any]) -> dict[str, Any]:
+        active = here == url or here.startswith(url + "/") or any(c["active"] for c in children)
+        return {"label": label, "icon": icon, "url": url, "active": active, "children": list(children)}
+
+    contacts = [
+        item(_("Apprenants"), "school", url_for("contacts.index", kind="learners")),
+        item(_("Entreprises"), "building", url_for("contacts.index", kind="companies")),
+        item(_("Intervenants"), "presentation", url_for("contacts.index", kind="trainers")),
+        item(_("Clients"), "user", url_for("contacts.index", kind="customers")),
+    ]
+    items = [
+        item(_("Sessions"), "calendar", url_for("sessions.index")),
+        item(_("Données"), "users", url_for("contacts.index", kind="learners"), *contacts),
+        item(
+            _("Abonnés"), "list-details", url_for("emails.index"),
+            item(_("E-mails envoyés"), "mail", url_for("emails.index")),
+        ),
+    ]  # fmt: skip
+    if current_user.may(Permission.CONFIGURE):
+        items.append(item(_("Configuration"), "settings", url_for("settings.index")))
+    return items

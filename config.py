@@ -1,0 +1,187 @@
+"""The settings: one frozen dataclass, read once from the environment.
+
+A wrong value stops the start and names the variable. Nothing else in the house reads os.environ for settings.
+Flask-Mail's names are kept (MAIL_SERVER, MAIL_PORT …), as DATABASE_URL, REDIS_URL, PORT.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from places import Places
+
+ROOT = Path(__file__).resolve().parent
+
+
+class WrongSetting(SystemExit):
+    """A variable has a value that cannot be used; the message names it and says what is expected."""
+
+
+def data_folder(env: Mapping[str, str] | None = None) -> Path:
+    """The folder of everything the embedded services keep (SILLAGE_DATA, default ./var)."""
+    env = os.environ if env is None else env
+    return Path(env.get("SILLAGE_DATA") or ROOT / "var").absolute()
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting with its default. Times are in seconds, sizes in bytes."""
+
+    env: str = "development"  # demo, development, production, test
+    data: Path = field(default_factory=data_folder)
+    secret_key: str = ""
+    old_secret_keys: tuple[str, ...] = ()
+    base_url: str = "http://127.0.0.1:5000"
+    database_url: str = ""
+    redis_url: str = ""
+    mail_server: str = ""
+    mail_port: int = 25
+    mail_username: str | None = None
+    mail_password: str | None = None
+    mail_use_tls: bool = False
+    mail_use_ssl: bool = False
+    mail_verify_tls: bool = True
+    mail_local_hostname: str | None = None
+    bounce_maildir: Path | None = None
+    bounce_address: str | None = None
+    bounce_imap_host: str | None = None
+    bounce_imap_port: int = 993
+    bounce_imap_username: str | None = None
+    bounce_imap_password: str | None = None
+    bounce_imap_folder: str = "INBOX"
+    bounce_imap_tls: bool = True
+    blobs: Path | None = None
+    timezone: ZoneInfo = ZoneInfo("Europe/Paris")
+    lease: float = 30.0
+    smtp_timeout: float = 30.0
+    smtp_data_timeout: float = 600.0
+    drain_time: float = 60.0
+    drain_connections: int = 4
+    drain_batch: int = 50
+    max_attachment: int = 25 * 1024 * 1024
+    max_email: int = 25 * 1024 * 1024
+    support_email: str | None = None
+
+    @property
+    def places(self) -> Places:
+        return Places.of(self.data)
+
+    @property
+    def production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def blob_folder(self) -> Path:
+        return self.blobs or self.places.blobs
+
+
+def read(env: Mapping[str, str] | None = None) -> Config:
+    """The settings from `env` (default: the process's). Raises WrongSetting, naming the variable."""
+    env = os.environ if env is None else env
+    data = data_folder(env)
+    places = Places.of(data)
+    running = places.services() or {}
+
+    def text(name: str, default: str | None = None) -> str | None:
+        return env.get(name) or default
+
+    def number(name: str, default: float, low: float = 0) -> float:
+        raw = env.get(name)
+        if not raw:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            raise WrongSetting(f"{name}={raw!r}: a number is expected.") from None
+        if value < low:
+            raise WrongSetting(f"{name}={raw!r}: at least {low:g} is expected.")
+        return value
+
+    def switch(name: str, default: bool) -> bool:
+        raw = (env.get(name) or "").lower()
+        if raw in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
+            return raw in ("1", "true", "yes", "on") if raw else default
+        raise WrongSetting(f"{name}={raw!r}: true or false is expected.")
+
+    mode = text("SILLAGE_ENV", running.get("env", "development")) or "development"
+    if mode not in ("demo", "development", "production", "test"):
+        raise WrongSetting(f"SILLAGE_ENV={mode!r}: demo, development, production or test is expected.")
+    try:
+        zone = ZoneInfo(text("SILLAGE_TIMEZONE", "Europe/Paris") or "Europe/Paris")
+    except (KeyError, ValueError):
+        raise WrongSetting(f"SILLAGE_TIMEZONE={env.get('SILLAGE_TIMEZONE')!r}: a zone's name is expected.") from None
+    secret = text("SECRET_KEY") or _kept_secret(places, mode)
+    port = int(number("PORT", running.get("port", 5000)))
+    bounce_maildir = text("BOUNCE_MAILDIR")
+    embedded_mail = not env.get("MAIL_SERVER")
+    if embedded_mail and not bounce_maildir:
+        bounce_maildir = str(places.bounce_maildir)
+    blobs = text("BLOB_FOLDER")
+    default_mail_port = running.get("smtp_port", 2525) if embedded_mail else 25
+    return Config(
+        env=mode,
+        data=data,
+        secret_key=secret,
+        old_secret_keys=tuple(k for k in (text("OLD_SECRET_KEYS") or "").split(",") if k),
+        base_url=(text("BASE_URL", f"http://127.0.0.1:{port}") or "").rstrip("/"),
+        database_url=psycopg_url(text("DATABASE_URL") or places.database_url()),
+        redis_url=text("REDIS_URL") or places.redis_url,
+        mail_server=text("MAIL_SERVER", "127.0.0.1") or "",
+        mail_port=int(number("MAIL_PORT", default_mail_port, 1)),
+        mail_username=text("MAIL_USERNAME"),
+        mail_password=text("MAIL_PASSWORD"),
+        mail_use_tls=switch("MAIL_USE_TLS", False),
+        mail_use_ssl=switch("MAIL_USE_SSL", False),
+        mail_verify_tls=switch("MAIL_VERIFY_TLS", True),
+        mail_local_hostname=text("MAIL_LOCAL_HOSTNAME"),
+        bounce_maildir=Path(bounce_maildir) if bounce_maildir else None,
+        bounce_address=text("BOUNCE_ADDRESS"),
+        bounce_imap_host=text("BOUNCE_IMAP_HOST"),
+        bounce_imap_port=int(number("BOUNCE_IMAP_PORT", 993, 1)),
+        bounce_imap_username=text("BOUNCE_IMAP_USERNAME"),
+        bounce_imap_password=text("BOUNCE_IMAP_PASSWORD"),
+        bounce_imap_folder=text("BOUNCE_IMAP_FOLDER", "INBOX") or "INBOX",
+        bounce_imap_tls=switch("BOUNCE_IMAP_TLS", True),
+        blobs=Path(blobs) if blobs else None,
+        timezone=zone,
+        lease=number("SILLAGE_LEASE", 30.0, 1),
+        smtp_timeout=number("SMTP_TIMEOUT", 30.0, 0.1),
+        smtp_data_timeout=number("SMTP_DATA_TIMEOUT", 600.0, 0.1),
+        drain_time=number("DRAIN_TIME", 60.0, 1),
+        drain_connections=int(number("DRAIN_CONNECTIONS", 4, 1)),
+        drain_batch=int(number("DRAIN_BATCH", 50, 1)),
+        max_attachment=int(number("MAX_ATTACHMENT", 25 * 1024 * 1024, 1)),
+        max_email=int(number("MAX_EMAIL", 25 * 1024 * 1024, 1)),
+        support_email=text("SUPPORT_EMAIL"),
+    )
+
+
+def psycopg_url(url: str) -> str:
+    """The same database by SQLAlchemy's psycopg 3 dialect, whatever spelling a hosting platform uses."""
+    for prefix in ("postgres://", "postgresql://", "postgresql+psycopg2://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url[len(prefix) :]
+    return url
+
+
+def _kept_secret(places: Places, mode: str) -> str:
+    """The key kept in the data folder, made at the first need; production must name its own."""
+    if mode == "production":
+        raise WrongSetting("SECRET_KEY is not set: production needs a secret of its own, 32 characters or more.")
+    path = places.data / "secret_key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    try:
+        places.data.mkdir(parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()

@@ -1,0 +1,178 @@
+"""Words on screen: French message ids, an English catalogue, French typography, dates in the organisation's zone.
+
+Templates and modules write French with plain spaces and straight apostrophes; french() adds the narrow spaces and
+the typographic apostrophe when the page is French. The English catalogue is translations/en.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+import flask_babel
+from flask import Flask, current_app, g, has_request_context, request, session
+from flask_login import current_user
+from markupsafe import Markup
+
+from models.words import N_
+
+__all__ = ["LANGUAGES", "N_", "_", "gettext", "language", "ngettext", "setup", "zone"]
+
+LANGUAGES = {"fr": "Français", "en": "English"}
+_NARROW, _WIDE = "\u202f", "\u00a0"
+_SPACING = (
+    (re.compile(r" ([;!?])"), _NARROW + r"\1"),
+    (re.compile(r" (:|%(?!\()|€|»)"), _WIDE + r"\1"),
+    (re.compile(r"« "), "«" + _WIDE),
+    (re.compile(r"(?<=\w)'(?=[\w«%])"), "’"),
+)
+
+
+@lru_cache(maxsize=4096)
+def french(text: str) -> str:
+    """French typography for a message id: U+202F before ; ! ?, U+00A0 before : % € and inside guillemets, ’."""
+    for pattern, by in _SPACING:
+        text = pattern.sub(by, text)
+    return text
+
+
+def language() -> str:
+    """The page's language: the person's choice, then their account's, then the browser's, then French."""
+    if "language" in g:
+        return g.language
+    chosen = None
+    if has_request_context():
+        chosen = session.get("language")
+        if chosen not in LANGUAGES and current_user and current_user.is_authenticated:
+            chosen = current_user.language
+        if chosen not in LANGUAGES:
+            chosen = request.accept_languages.best_match(list(LANGUAGES))
+    g.language = chosen if chosen in LANGUAGES else "fr"
+    return g.language
+
+
+def zone() -> str:
+    """The zone that days and hours are shown in: the organisation's."""
+    if has_request_context() and current_user and current_user.is_authenticated:
+        return current_user.organisation.timezone
+    return str(current_app.extensions["sillage"].timezone)
+
+
+def gettext(text: str, **variables: Any) -> str:
+    """The text in the page's language. Values are put in after translation and typography."""
+    text = str(text)
+    out = flask_babel.get_translations().ugettext(text) if language() == "en" else french(text)
+    return out % variables if variables else out
+
+
+def ngettext(one: str, many: str, num: float, **variables: Any) -> str:
+    """Like gettext, by number; French takes the singular for 0 and 1. `%(num)s` is the number, localised."""
+    if language() == "en":
+        out = flask_babel.get_translations().ungettext(one, many, num)
+    else:
+        out = french(one if abs(num) < 2 else many)
+    variables.setdefault("num", flask_babel.format_decimal(num))
+    return out % variables
+
+
+_ = gettext
+
+
+def _plain_ngettext(one: str, many: str, num: float) -> str:
+    if language() == "en":
+        return flask_babel.get_translations().ungettext(one, many, num)
+    return french(one if abs(num) < 2 else many)
+
+
+def _stamp(moment: datetime | date | None, shown: str, full: str) -> Markup | str:
+    if moment is None:
+        return ""
+    iso = moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, full, shown)
+
+
+def _local(moment: datetime) -> datetime:
+    from zoneinfo import ZoneInfo
+
+    return moment.astimezone(ZoneInfo(zone()))
+
+
+def long_date(day: date) -> str:
+    """`mardi 1er décembre 2026` · `Tuesday, 1 December 2026` (Babel does not know the French *er*)."""
+    text = flask_babel.format_date(day, "EEEE d MMMM yyyy", rebase=False)
+    return re.sub(r"\b1 (?=\D+ \d{4})", "1er ", text, count=1) if language() == "fr" and day.day == 1 else text
+
+
+def date_filter(moment: datetime | date | None) -> Markup | str:
+    """22/11/2026, with the long date as title."""
+    if moment is None:
+        return ""
+    day = _local(moment).date() if isinstance(moment, datetime) else moment
+    return _stamp(day, day.strftime("%d/%m/%Y"), long_date(day))
+
+
+def datetime_filter(moment: datetime | None) -> Markup | str:
+    """22/11/2026 09:14, with the long date, the seconds and the zone as title."""
+    if moment is None:
+        return ""
+    local = _local(moment)
+    full = f"{long_date(local.date())} {local:%H:%M:%S} ({zone()})"
+    return _stamp(local, f"{local:%d/%m/%Y %H:%M}", full)
+
+
+def longdate_filter(moment: datetime | date | None) -> str:
+    """mardi 1er décembre 2026, as plain text."""
+    if moment is None:
+        return ""
+    return long_date(_local(moment).date() if isinstance(moment, datetime) else moment)
+
+
+def time_filter(moment: datetime | None) -> Markup | str:
+    """09:14, with the full stamp as title."""
+    if moment is None:
+        return ""
+    local = _local(moment)
+    return _stamp(local, f"{local:%H:%M}", f"{long_date(local.date())} {local:%H:%M:%S} ({zone()})")
+
+
+def number_filter(number: float | int | None) -> str:
+    """1 234 567 in the page's language."""
+    return "" if number is None else flask_babel.format_decimal(number)
+
+
+def size_filter(size: int | None) -> str:
+    """12 Ko · 12 kB, 3,4 Mo · 3.4 MB (decimal units, as file managers show)."""
+    if size is None:
+        return ""
+    unit = "o" if language() == "fr" else "B"
+    value, name = float(size), ""
+    for name in ("", "k" if language() == "en" else "K", "M", "G"):
+        if value < 1000 or name == "G":
+            break
+        value /= 1000
+    number = flask_babel.format_decimal(round(value, 1 if value < 10 and name else 0))
+    return f"{number}{_WIDE}{name}{unit}"
+
+
+def setup(app: Flask) -> None:
+    """Hang Babel, the gettext functions and the filters on the app."""
+    flask_babel.Babel(
+        app,
+        default_locale="fr",
+        default_timezone=str(app.extensions["sillage"].timezone),
+        default_translation_directories=str((app.root_path and app.root_path) + "/translations"),
+        locale_selector=language,
+        timezone_selector=zone,
+    )
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(gettext, _plain_ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.filters.update(
+        date=date_filter,
+        datetime=datetime_filter,
+        longdate=longdate_filter,
+        time=time_filter,
+        number=number_filter,
+        size=size_filter,
+    )

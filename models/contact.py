@@ -1,0 +1,41 @@
+"""Contacts: whoever can be written to, of the four kinds."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Model, bigid, created, one_of, owner, public_id, word
+from models.words import ContactKind
+
+
+class Contact(Model):
+    """A learner, a company, a trainer or a customer. `name` is what lists show: for people, first and last name."""
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        one_of("kind", ContactKind),
+        UniqueConstraint("public_id"),
+        Index("ix_contact_kind_name", "organisation_id", "kind", "sort_name", "id"),
+        Index("ix_contact_company", "company_id"),
+        Index("ix_contact_reference", "organisation_id", "reference"),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    public_id: Mapped[str] = mapped_column(Text, nullable=False, default=lambda: public_id("C", 8))
+    kind: Mapped[ContactKind] = word(ContactKind, nullable=False)
+    first_name: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    last_name: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    name: Mapped[str] = mapped_column(Text, nullable=False)
+    # unaccent(lower(last first)), written by whoever saves the contact: a code-point collation sorts badly
+    sort_name: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    email: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    phone: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    reference: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    language: Mapped[str] = mapped_column(Text, nullable=False, server_default="fr")
+    notes: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    company_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="SET NULL"))
+    created_at: Mapped[created]
+
+    company: Mapped[Contact | None] = relationship(remote_side="Contact.id")

@@ -1,0 +1,217 @@
+"""An e-mail and everything frozen with it; the outbox that sends it; the sender it leaves from.
+
+One e-mail has one recipient, one Message-ID, one status. `email` is the row that lists show; the bytes are in
+`email_content`, the queue in `outbox_entry` (small and busy, so that ten million rows of history stay still).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Model, bigid, created, one_of, owner, public_id, word
+from models.words import Mark, QueueState, Reason, ReturnPath, Status
+
+
+class Sender(Model):
+    """An address mail leaves from. Account columns left empty mean the house's own account (MAIL_*)."""
+
+    __tablename__ = "sender"
+    __table_args__ = (
+        one_of("return_path", ReturnPath),
+        UniqueConstraint("organisation_id", "address"),
+        Index("uq_sender_default", "organisation_id", unique=True, postgresql_where=text("is_default")),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    name: Mapped[str] = mapped_column(Text, nullable=False)
+    address: Mapped[str] = mapped_column(Text, nullable=False)
+    reply_to: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    is_default: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
+    return_path: Mapped[ReturnPath] = word(ReturnPath, nullable=False, default=ReturnPath.OWN)
+    # the fixed bounce address, or the VERP base: bounces@example.org gives bounces+TOKEN@example.org
+    bounce_address: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    connections: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("4"))
+    paused_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    paused_why: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    created_at: Mapped[created]
+
+
+class Mailing(Model):
+    """One press of Send. `request_key` is the form's hidden uuid (or the API's Idempotency-Key): the same press
+    twice makes one mailing."""
+
+    __tablename__ = "mailing"
+    __table_args__ = (UniqueConstraint("organisation_id", "request_key"),)
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    request_key: Mapped[str] = mapped_column(Text, nullable=False)
+    requested_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
+    created_at: Mapped[created]
+
+
+class Address(Model):
+    """A recipient as once written: a distinct (address, name) of an organisation, never changed.
+
+    Forty times fewer than e-mails, so the search by recipient and the figures by operator hang on it.
+    `address` is kept as written, `domain` in lower-case ASCII (IDNA).
+    """
+
+    __tablename__ = "address"
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "address", "name"),
+        Index("ix_address_domain", "organisation_id", "domain"),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    address: Mapped[str] = mapped_column(Text, nullable=False)
+    name: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    domain: Mapped[str] = mapped_column(Text, nullable=False)
+
+
+def _newest(name: str, *columns: str, where: str | None = None) -> Index:
+    """A btree that serves keyset pages of `columns`, newest first."""
+    order = [text(f"{column} DESC") for column in ("created_at", "id")]
+    return Index(name, *columns, *order, postgresql_where=text(where) if where else None)
+
+
+class Email(Model):
+    """One message to one recipient, frozen when requested. The status_* columns are written by mail.tracking alone:
+    (status_rank, status_occurred_at, status_source, status_event_id) is the winning fact's key."""
+
+    __tablename__ = "email"
+    __table_args__ = (
+        one_of("status", Status),
+        one_of("reason", Reason),
+        UniqueConstraint("public_id"),
+        _newest("ix_email_newest", "organisation_id"),
+        _newest("ix_email_session", "training_session_id", where="training_session_id IS NOT NULL"),
+        _newest("ix_email_contact", "contact_id", where="contact_id IS NOT NULL"),
+        _newest("ix_email_address", "address_id"),
+        _newest("ix_email_status", "organisation_id", "status"),
+        _newest("ix_email_type", "organisation_id", "type"),
+        Index("ix_email_resend_of", "resend_of_id", postgresql_where=text("resend_of_id IS NOT NULL")),
+        Index("ix_email_mailing", "mailing_id", postgresql_where=text("mailing_id IS NOT NULL")),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    public_id: Mapped[str] = mapped_column(Text, nullable=False, default=lambda: public_id("E", 12))
+    mailing_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("mailing.id", ondelete="SET NULL"))
+    address_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("address.id"), nullable=False)
+    contact_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="SET NULL"))
+    training_session_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("training_session.id", ondelete="SET NULL")
+    )
+    sender_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("sender.id"), nullable=False)
+    requested_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
+    resend_of_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("email.id", ondelete="SET NULL"))
+    type: Mapped[str] = mapped_column(Text, nullable=False)  # an EmailType's value, or a program's own word
+    subject: Mapped[str] = mapped_column(Text, nullable=False)
+    attachment_count: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("0"))
+    open_measured: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
+    created_at: Mapped[created]
+    updated_at: Mapped[created]
+    sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    status: Mapped[Status] = word(Status, nullable=False, default=Status.REQUESTED)
+    reason: Mapped[Reason | None] = word(Reason)
+    status_rank: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("0"))
+    status_occurred_at: Mapped[created]
+    status_source: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    status_event_id: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    marks: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"))
+
+    def has(self, mark: Mark) -> bool:
+        """Whether a fact has left this mark."""
+        return bool(self.marks & mark)
+
+
+class EmailContent(Model):
+    """The exact bytes of an e-mail, attachments cut out: `skeleton` is everything else, `cuts` says where the base64
+    of which blob goes back ([[offset, sha256], …], offsets into the skeleton, rising). mail.mime joins them."""
+
+    __tablename__ = "email_content"
+
+    email_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("email.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    skeleton: Mapped[bytes] = mapped_column(LargeBinary, nullable=False)
+    cuts: Mapped[list[Any]] = mapped_column(JSONB, nullable=False, server_default=text("'[]'"))
+    sha256: Mapped[str] = mapped_column(Text, nullable=False)  # of the joined bytes
+    size: Mapped[int] = mapped_column(Integer, nullable=False)  # of the joined bytes
+    smtputf8: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
+
+
+class Blob(Model):
+    """Bytes stored once by their sha256, on disk or S3. `media_type` is what the bytes are, sniffed, never claimed."""
+
+    __tablename__ = "blob"
+
+    sha256: Mapped[str] = mapped_column(Text, primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger, nullable=False)
+    media_type: Mapped[str] = mapped_column(Text, nullable=False)
+    created_at: Mapped[created]
+
+
+class Attachment(Model):
+    """A named part of one e-mail; `position` counts from 1 and is its address."""
+
+    __tablename__ = "attachment"
+    __table_args__ = (UniqueConstraint("email_id", "position"), Index("ix_attachment_blob", "sha256"))
+
+    id: Mapped[bigid]
+    email_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("email.id", ondelete="CASCADE"), nullable=False)
+    position: Mapped[int] = mapped_column(SmallInteger, nullable=False)
+    filename: Mapped[str] = mapped_column(Text, nullable=False)
+    sha256: Mapped[str] = mapped_column(Text, ForeignKey("blob.sha256"), nullable=False)
+
+    blob: Mapped[Blob] = relationship(lazy="joined", innerjoin=True)
+
+
+class OutboxEntry(Model):
+    """What must still be sent; mail.outbox is its only writer, and deletes it when the outcome is known.
+
+    Only the lease's owner may move it, and every move names owner and state (RELIABILITY.md).
+    """
+
+    __tablename__ = "outbox_entry"
+    __table_args__ = (
+        one_of("state", QueueState),
+        CheckConstraint("(state = 'waiting') = (owner IS NULL)", name="owned_unless_waiting"),
+        Index("ix_outbox_due", "sender_id", "priority", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_outbox_leases", "lease_until", postgresql_where=text("state <> 'waiting'")),
+    )
+
+    email_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("email.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    organisation_id: Mapped[int] = owner()
+    sender_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("sender.id"), nullable=False)
+    recipient: Mapped[str] = mapped_column(Text, nullable=False)  # the envelope's, IDNA domain
+    priority: Mapped[int] = mapped_column(SmallInteger, nullable=False)  # 0 interactive, 1 bulk
+    state: Mapped[QueueState] = word(QueueState, nullable=False, default=QueueState.WAITING)
+    attempt_count: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("0"))
+    next_attempt_at: Mapped[created]
+    give_up_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=False)
+    owner: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

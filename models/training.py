@@ -1,0 +1,85 @@
+"""Training sessions, their modules, and who takes part."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Model, bigid, created, one_of, owner, public_id, word
+from models.contact import Contact
+from models.words import SessionState
+
+
+class TrainingSession(Model):
+    """One run of a training programme. Its dates are those of its modules, kept here by whoever saves modules."""
+
+    __tablename__ = "training_session"
+    __table_args__ = (
+        one_of("state", SessionState),
+        UniqueConstraint("public_id"),
+        Index("ix_training_session_start", "organisation_id", "starts_on", "id"),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    public_id: Mapped[str] = mapped_column(Text, nullable=False, default=lambda: public_id("S", 8))
+    reference: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    title: Mapped[str] = mapped_column(Text, nullable=False)
+    state: Mapped[SessionState] = word(SessionState, nullable=False, default=SessionState.PLANNED)
+    place: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    notes: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+    created_at: Mapped[created]
+
+    modules: Mapped[list[Module]] = relationship(
+        back_populates="training_session", order_by="Module.starts_at", cascade="all, delete-orphan"
+    )
+    enrolments: Mapped[list[Enrolment]] = relationship(
+        back_populates="training_session", cascade="all, delete-orphan", order_by="Enrolment.id"
+    )
+
+
+class Module(Model):
+    """One stretch of a session: a day, a half-day, a webinar."""
+
+    __tablename__ = "module"
+    __table_args__ = (
+        CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        Index("ix_module_training_session", "training_session_id", "starts_at"),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    training_session_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("training_session.id", ondelete="CASCADE"), nullable=False
+    )
+    title: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    starts_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=False)
+    ends_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=False)
+    place: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+
+    training_session: Mapped[TrainingSession] = relationship(back_populates="modules")
+
+
+class Enrolment(Model):
+    """A contact's part in a session: a learner, a trainer or a client company (the contact's kind says which)."""
+
+    __tablename__ = "enrolment"
+    __table_args__ = (
+        UniqueConstraint("training_session_id", "contact_id"),
+        Index("ix_enrolment_contact", "contact_id"),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    training_session_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("training_session.id", ondelete="CASCADE"), nullable=False
+    )
+    contact_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="CASCADE"), nullable=False)
+    created_at: Mapped[created]
+
+    training_session: Mapped[TrainingSession] = relationship(back_populates="enrolments")
+    contact: Mapped[Contact] = relationship()
