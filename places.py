@@ -31,14 +31,17 @@ UNPRIVILEGED_USER = "nobody"
 
 @dataclass(frozen=True)
 class Places:
-    """The places that belong to one data folder (absolute, made with `Places.of`)."""
+    """The places that belong to the data folder `data` (made absolute), which need not exist yet."""
 
     data: Path
 
     @classmethod
     def of(cls, data: str | os.PathLike[str]) -> Places:
-        """The places of `data`, which need not exist yet."""
-        return cls(Path(data).expanduser().resolve())
+        return cls(Path(data))
+
+    def __post_init__(self) -> None:
+        # One spelling for one folder, whoever names it: the places elsewhere hang on it.
+        object.__setattr__(self, "data", Path(self.data).expanduser().resolve())
 
     @cached_property
     def _elsewhere(self) -> Path:
@@ -95,7 +98,7 @@ class Places:
 
     @property
     def secret_key_file(self) -> Path:
-        return self.data / "secret-key"
+        return self.data / "secret_key"
 
     @property
     def maildir(self) -> Path:
@@ -119,8 +122,8 @@ class Places:
     def services(self) -> dict[str, Any] | None:
         """What the running supervisor wrote, or None when none is alive on this data folder.
 
-        {"pid", "started", "web_port", "smtp_port" or None, "mail_page_port" or None,
-        "embedded": some of ["postgres", "valkey", "postoffice"]}
+        {"pid", "started", "env", "port", "embedded": names, "children": [[name, pid, started], …]}, and where
+        the practice post office runs {"smtp_port", "mail_page_port"}
         """
         try:
             found = json.loads(self.services_file.read_text())

