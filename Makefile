@@ -1,0 +1,63 @@
+# The tasks of the house: `make help` lists them. Nothing but make and Python 3.11 or later is needed.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST_ARGS ?=
+CHAOS_ARGS ?=
+BENCH_ARGS ?=
+# Settings a person keeps in .env (see .env.example); what the shell already sets wins.
+ENVIRONMENT = if [ -f .env ]; then while IFS= read -r line; do case "$$line" in ''|\#*) ;; *) name=$${line%%=*}; \
+	[ -n "$${!name+set}" ] || export "$$line";; esac; done < .env; fi
+
+.PHONY: help run test lint messages compile-messages chaos bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
+
+# The environment follows the lock: made when missing, brought up to date when the lock is newer.
+.venv/stamp: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 ou plus récent est nécessaire / is needed: PYTHON=python3.12 make …" >&2; exit 1; }
+	@if command -v uv >/dev/null; then \
+	  [ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv; \
+	  uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; \
+	else \
+	  [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; \
+	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --upgrade >/dev/null; \
+	  echo "Installation des bibliothèques (une à deux minutes) · Installing libraries (a minute or two)…"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+	    -r requirements.lock; \
+	fi
+	@touch $@
+
+# Compiled catalogues are made, not kept.
+compile-messages: .venv/stamp
+	@if [ -d translations ]; then $(BIN)/pybabel --quiet compile -d translations; fi
+
+run: .venv/stamp compile-messages ## everything on one machine: http://127.0.0.1:5000 (PORT=… for another port)
+	@$(ENVIRONMENT); exec $(BIN)/python -m local
+
+test: .venv/stamp compile-messages ## the tests (PYTEST_ARGS="-k name" for some of them)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/stamp ## style, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check local places.py
+	@$(BIN)/mypy --strict local places.py
+
+messages: .venv/stamp ## bring the catalogues up to date with the words in code and templates
+	@$(BIN)/pybabel extract -F babel.cfg -k N_ -k _ -k ngettext:1,2 --no-wrap --sort-by-file -o messages.pot .
+	@$(BIN)/pybabel update -i messages.pot -d translations --no-wrap --ignore-obsolete
+	@$(BIN)/pybabel compile -d translations
+
+chaos: .venv/stamp compile-messages ## kill workers and servers while e-mails leave: none lost, none doubled
+	@$(BIN)/python -m bench.chaos $(CHAOS_ARGS)
+
+bench: .venv/stamp compile-messages ## measure pages, sending and reports
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+clean: ## remove the environment and caches (the data folder stays)
+	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache
