@@ -1,0 +1,116 @@
+// Sillage's own script: delegated listeners only. htmx moves pieces of pages; everything works without this file.
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const on = (name, work) => document.addEventListener(name, work);
+  const zone = () => $("#toasts");
+
+  function toast(text) {
+    if (!text || all(".toast-item span", zone()).some((shown) => shown.textContent === text)) return;
+    const item = document.createElement("div");
+    item.className = "toast-item";
+    const words = document.createElement("span");
+    words.textContent = text;
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "btn btn-ghost btn-icon btn-sm";
+    close.textContent = "×";
+    close.setAttribute("aria-label", zone().dataset.close);
+    close.addEventListener("click", () => item.remove());
+    item.append(words, close);
+    zone().append(item);
+    setTimeout(() => item.remove(), 8000);
+  }
+
+  // htmx: the CSRF header, what went wrong, where the focus goes.
+  on("htmx:configRequest", (event) => {
+    event.detail.headers["X-CSRFToken"] = $("meta[name=csrf-token]").content;
+  });
+  on("htmx:responseError", (event) => {
+    const { status } = event.detail.xhr;
+    const words = zone().dataset;
+    if (status === 401) return location.reload();
+    toast({ 403: words.forbidden, 404: words.missing, 429: words.busy }[status] || words.failed);
+  });
+  on("htmx:sendError", () => toast(zone().dataset.offline));
+  on("htmx:timeout", () => toast(zone().dataset.failed));
+  on("htmx:afterSettle", (event) => {
+    const target = event.detail.elt;
+    const wanted = target.matches?.("[data-focus]") ? target : target.querySelector?.("[data-focus]");
+    if (wanted) wanted.focus();
+    countSelected();
+  });
+
+  // Selection: one box for all, the number, the bar.
+  function countSelected() {
+    for (const master of all("[data-select-all]")) {
+      const boxes = all(`input[type=checkbox][name="${master.dataset.selectAll}"]:not(:disabled)`);
+      const chosen = boxes.filter((box) => box.checked).length;
+      master.checked = chosen > 0 && chosen === boxes.length;
+      master.indeterminate = chosen > 0 && chosen < boxes.length;
+      for (const place of all(`[data-count-of="${master.dataset.selectAll}"]`)) place.textContent = chosen;
+      for (const bar of all(`[data-bar-of="${master.dataset.selectAll}"]`)) bar.hidden = chosen === 0;
+    }
+  }
+  on("change", (event) => {
+    const { target } = event;
+    if (target.matches("[data-select-all]")) {
+      for (const box of all(`input[type=checkbox][name="${target.dataset.selectAll}"]:not(:disabled)`)) box.checked = target.checked;
+    }
+    if (target.matches("input[type=checkbox]")) countSelected();
+    if (target.matches("[data-autosubmit]")) target.form.requestSubmit();
+  });
+
+  // Clicks: menus close outside, dialogs open, texts are copied, a second submit is refused.
+  on("click", async (event) => {
+    for (const menu of all("details[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
+    const opener = event.target.closest("[data-dialog]");
+    const dialog = opener && document.getElementById(opener.dataset.dialog);
+    if (dialog) {
+      event.preventDefault();
+      dialog.showModal();
+    }
+    if (event.target.matches("dialog")) event.target.close();
+    const copier = event.target.closest("[data-copy]");
+    if (copier) {
+      await navigator.clipboard.writeText(copier.dataset.copy || $(copier.dataset.copyFrom).textContent);
+      toast(zone().dataset.copied);
+    }
+  });
+  on("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 4000);
+  });
+  addEventListener("pageshow", () => {
+    for (const form of all("form[data-sent]")) delete form.dataset.sent;
+    countSelected();
+  });
+
+  // Keys: "/" goes to the search box, Escape closes the nearest open thing and gives the focus back.
+  on("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    const search = $("[data-search]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && search) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+    }
+    if (event.key !== "Escape" || $("dialog[open]")) return;
+    const menu = event.target.closest("details[data-menu][open]");
+    if (menu) {
+      menu.open = false;
+      return $("summary", menu).focus();
+    }
+    const row = event.target.closest("tr.is-open, tr.detail-row");
+    const button = row && $("[aria-expanded=true]", row.matches(".detail-row") ? row.previousElementSibling : row);
+    if (button) {
+      button.click();
+      button.focus();
+    }
+  });
+
+  $("[data-focus]")?.focus();
+})();
