@@ -1,0 +1,164 @@
+"""Bytes kept once, by their sha256, on disk (or S3: obstore speaks both).
+
+A blob is written whole or not at all, before the row that names it; a row rolled back leaves a file that nothing
+names, never the other way round. What a blob is called belongs to whoever attaches it (models.Attachment).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+import obstore
+import puremagic
+from obstore.store import LocalStore
+from sqlalchemy.dialects.postgresql import insert
+
+from errors import Permanent, UserMistake
+from extensions import db, settings
+from models import Blob
+from models.words import N_
+
+_CHUNK = 256 * 1024
+_HEAD = 8192  # the first bytes say what a file is
+_SPOOL = 2 * 1024 * 1024  # above this an upload waits on disk, not in memory
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,126}")
+# What a browser may show in place; must be what the bytes say, so each has its own signature here.
+_SIGNATURES = (
+    ("application/pdf", re.compile(rb"%PDF-\d")),
+    ("image/png", re.compile(rb"\x89PNG\r\n\x1a\n")),
+    ("image/jpeg", re.compile(rb"\xff\xd8\xff")),
+    ("image/gif", re.compile(rb"GIF8[79]a")),
+    ("image/webp", re.compile(rb"RIFF.{4}WEBP", re.DOTALL)),
+)
+SHOWN_IN_PLACE = frozenset(name for name, _ in _SIGNATURES)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A blob in the store: `size` in bytes, `media_type` as sniffed."""
+
+    sha256: str
+    size: int
+    media_type: str
+
+
+@lru_cache(maxsize=8)
+def _store_at(folder: Path) -> LocalStore:
+    return LocalStore(folder, mkdir=True)
+
+
+def _store() -> LocalStore:
+    return _store_at(settings().blob_folder)
+
+
+def _key(sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError("not a sha256 in lower-case hexadecimal")
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def sniff(head: bytes, filename: str = "") -> str:
+    """The media type that the first bytes say. The name only chooses among types these bytes may be (a .docx and an
+    .xlsx begin alike); what nothing recognises is text/plain or application/octet-stream."""
+    for media_type, signature in _SIGNATURES:
+        if signature.match(head):
+            return media_type
+    found = ""
+    if head:
+        try:
+            found = _best(puremagic.magic_string(head), filename)
+        except (puremagic.PureError, ValueError):
+            found = ""
+    if found and _MEDIA_TYPE.fullmatch(found) and found not in SHOWN_IN_PLACE:
+        return found
+    return "text/plain" if _is_text(head) else "application/octet-stream"
+
+
+def _best(candidates: list[puremagic.PureMagicWithConfidence], filename: str) -> str:
+    typed = [c for c in candidates if c.mime_type]
+    # puremagic also answers by deeper looks, whose extension has no dot: those do not say what a name may choose
+    named = [c for c in typed if c.extension.startswith(".") and filename.lower().endswith(c.extension)]
+    best = max(named or typed, key=lambda c: c.confidence, default=None)
+    return str(best.mime_type) if best else ""
+
+
+def _is_text(head: bytes) -> bool:
+    if not head or b"\0" in head:
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return len(head) == _HEAD and error.start > _HEAD - 4 and error.reason == "unexpected end of data"
+    return True
+
+
+def store(data: bytes | IO[bytes], filename: str = "", limit: int | None = None) -> Stored:
+    """Keep the bytes (once) and their row in the caller's transaction.
+
+    Raises UserMistake for no bytes at all, or more than `limit` (default: the settings' largest attachment).
+    """
+    limit = settings().max_attachment if limit is None else limit
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
+        digest, size, head = hashlib.sha256(), 0, b""
+        for chunk in _chunks(data):
+            size += len(chunk)
+            if size > limit:
+                raise UserMistake(N_("Ce fichier est trop gros (%(limit)s Mo au plus) : %(name)s"),
+                                  "files", limit=limit // 1_000_000 or 1, name=filename)  # fmt: skip
+            if len(head) < _HEAD:
+                head += chunk[: _HEAD - len(head)]
+            digest.update(chunk)
+            spool.write(chunk)
+        if not size:
+            raise UserMistake(N_("Ce fichier est vide : %(name)s"), "files", name=filename)
+        stored = Stored(digest.hexdigest(), size, sniff(head, filename))
+        if not _has(stored):
+            spool.seek(0)
+            # The same bytes by another process at once are the same bytes: each rename puts a whole file there.
+            obstore.put(_store(), _key(stored.sha256), spool)
+    row = {"sha256": stored.sha256, "size": stored.size, "media_type": stored.media_type}
+    db.session.execute(insert(Blob).values(row).on_conflict_do_nothing())
+    return stored
+
+
+def _has(stored: Stored) -> bool:
+    try:
+        return obstore.head(_store(), _key(stored.sha256))["size"] == stored.size
+    except FileNotFoundError:
+        return False
+
+
+def _chunks(data: bytes | IO[bytes]) -> Iterator[bytes]:
+    if isinstance(data, bytes):
+        yield data
+        return
+    while chunk := data.read(_CHUNK):
+        yield chunk
+
+
+def open(sha256: str) -> Iterator[bytes]:
+    """The bytes in chunks, memory flat. Raises Permanent where they are gone."""
+    try:
+        result = obstore.get(_store(), _key(sha256))
+    except FileNotFoundError as error:
+        raise Permanent(f"blob {sha256} is not in the store") from error
+    return (bytes(chunk) for chunk in result.stream(min_chunk_size=_CHUNK))
+
+
+def read(sha256: str) -> bytes:
+    """The bytes whole. Raises Permanent where they are gone."""
+    return b"".join(open(sha256))
+
+
+def describe(sha256: str) -> Stored | None:
+    """The row of a blob, None for one we do not have. For ids that came with a form."""
+    row = db.session.get(Blob, sha256) if _SHA256.fullmatch(sha256) else None
+    return Stored(row.sha256, row.size, row.media_type) if row else None
