@@ -56,14 +56,17 @@ def _spans(parts: tuple[str, ...], text: str) -> bool:
     return False
 
 
-def _load(path: Path) -> tuple[tuple[Reason, Phrases], ...]:
-    sections: list[tuple[Reason, list[str]]] = []
+def load_sections(path: Path) -> list[tuple[str, list[str]]]:
+    """The sections of a table of words in order: (name, folded phrases). A name may come twice."""
+    sections: list[tuple[str, list[str]]] = []
     for line in path.read_text("utf-8").splitlines():
-        if line.startswith("["):
-            sections.append((Reason(line.strip("[]")), []))
+        if line.startswith("[") and line.endswith("]"):
+            sections.append((line.strip("[]"), []))
         elif line and not line.startswith("#"):
             sections[-1][1].extend(fold(phrase) for phrase in line.split(" | "))
-    return tuple((reason, Phrases(phrases)) for reason, phrases in sections)
+    return sections
 
 
-WORDS = _load(Path(__file__).with_suffix(".txt"))
+WORDS: tuple[tuple[Reason, Phrases], ...] = tuple(
+    (Reason(name), Phrases(phrases)) for name, phrases in load_sections(Path(__file__).with_suffix(".txt"))
+)

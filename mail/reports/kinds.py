@@ -1,0 +1,122 @@
+"""Judges what a message is by its headers and words: a report of a mail system, an automatic answer, or neither.
+
+Only evidence that normal mail does not carry counts: a mail system as sender or none at all, together with the words
+of a failure; a discussion about bounces, a newsletter or a forwarded report has one of the two at most.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mail.reports import addresses, signs
+from mail.reports.mime import Message
+from mail.server_words import fold
+
+_NULL = re.compile(r"^\s*(?:<\s*>|MAILER-DAEMON|<MAILER-DAEMON>|<#@\[\]>|\"?\"?\s*<>)\s*$", re.I)
+_REPLY_PREFIX = re.compile(r"^\s*(?:re|aw|sv|antw|rif|rép|res|fwd?|tr|wg|rv|i)\s*(?:\[\d+\])?\s*:", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What the headers show; `subject` is folded."""
+
+    subject: str
+    from_daemon: bool
+    null_sender: bool
+    list_mail: bool
+    is_reply: bool
+    automatic: bool
+
+
+def signs_of(message: Message) -> Signs:
+    headers = message.headers
+    sender = headers.text("from") or headers.text("sender")
+    address = (addresses.clean(sender) or sender).lower()
+    name = fold(sender.replace(address, " "))
+    null = any(_NULL.match(value) for value in headers.all("return-path")) or _NULL.match(sender or "") is not None
+    daemon = signs.DAEMON_ADDRESS.found_in(fold(address)) or signs.DAEMON_NAME.found_in(name)
+    return Signs(
+        subject=fold(headers.text("subject")[:500]),
+        from_daemon=daemon or _NULL.match(sender or "") is not None,
+        null_sender=null,
+        list_mail="list-unsubscribe" in headers or "list-post" in headers,
+        is_reply=_REPLY_PREFIX.match(headers.text("subject")) is not None,
+        automatic=_automatic(message),
+    )
+
+
+def _automatic(message: Message) -> bool:
+    headers = message.headers
+    submitted = fold(headers.get("auto-submitted") or "")
+    return (
+        submitted.startswith(("auto-replied", "auto-generated", "auto-notified"))
+        or any(name in headers for name in ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"))
+        or fold(headers.get("precedence") or "") in ("auto_reply", "auto-reply", "autoreply")
+    )
+
+
+def is_failure(message: Message, seen: Signs, human: str) -> bool:
+    """A report of failure or delay without a machine-readable part."""
+    words = fold(human[:6000])
+    if not words and not seen.subject:
+        return False
+    subject = signs.SUBJECT_FAILED.found_in(seen.subject) or signs.SUBJECT_DELAYED.found_in(seen.subject)
+    body = signs.FAILED.found_in(words) or signs.DELAYED.found_in(words)
+    if "x-failed-recipients" in message.headers:
+        return True
+    if seen.is_reply and not (seen.from_daemon and body):
+        return False
+    if seen.from_daemon:
+        return (subject or body) and not (signs.ABSENCE_SUBJECT.found_in(seen.subject) and not subject)
+    if seen.null_sender:
+        return subject and body
+    return subject and body and _speaks_as_system(words)
+
+
+def _speaks_as_system(words: str) -> bool:
+    """The fixed sentences of mail systems, when nothing in the headers says who writes."""
+    return any(
+        phrase in words[:1500]
+        for phrase in (
+            "non-delivery report",
+            "created automatically by mail delivery software",
+            "this is the mail system at host",
+            "this is the qmail-send program",
+            "automatically generated delivery status notification",
+            "following mail could not be delivered",
+            "did not reach the following recipient",
+            "could not deliver message to the following recipient",
+            "did not reach some or all of the intended recipients",
+            "delivery to the following recipient",
+            "----- the following addresses had",
+            "original message follows",
+            "this is a delivery failure notification",
+            "message could not be delivered to",
+            "your message could not be delivered",
+            "was undeliverable",
+            "delivery has failed to these recipients",
+            "couldn't be delivered to",
+            "the following address failed",
+            "the following address(es) failed",
+            "unable to deliver message to the following",
+        )
+    )
+
+
+def is_delayed(seen: Signs, human: str) -> bool:
+    """The report says that the mail system still tries (and does not say that it has given up)."""
+    words = fold(human[:6000])
+    if signs.DELAYED.found_in(words):
+        return not signs.FINAL.found_in(words) or "warning message only" in words
+    return signs.SUBJECT_DELAYED.found_in(seen.subject) and not signs.FINAL.found_in(words)
+
+
+def is_delivered(seen: Signs, human: str) -> bool:
+    """The report says that the message arrived."""
+    words = fold(human[:6000])
+    return (
+        signs.SUBJECT_DELIVERED.found_in(seen.subject)
+        and not signs.FAILED.found_in(words)
+        or (signs.DELIVERED.found_in(words) and not signs.FAILED.found_in(words))
+    )

@@ -1,0 +1,26 @@
+"""Loads signs.txt: the words by which a message shows what it is. Finding only; judging is kinds' business."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mail.server_words import Phrases, load_sections
+
+_SECTIONS = {name: Phrases(phrases) for name, phrases in load_sections(Path(__file__).with_suffix(".txt"))}
+
+DAEMON_ADDRESS = _SECTIONS["daemon_address"]
+DAEMON_NAME = _SECTIONS["daemon_name"]
+SUBJECT_FAILED = _SECTIONS["subject_failed"]
+SUBJECT_DELAYED = _SECTIONS["subject_delayed"]
+SUBJECT_DELIVERED = _SECTIONS["subject_delivered"]
+FAILED = _SECTIONS["failed"]
+DELAYED = _SECTIONS["delayed"]
+FINAL = _SECTIONS["final"]
+DELIVERED = _SECTIONS["delivered"]
+ABSENCE_SUBJECT = _SECTIONS["absence_subject"]
+ABSENCE_TEXT = _SECTIONS["absence_text"]
+CHALLENGE = _SECTIONS["challenge"]
+LABEL_ENDS = _SECTIONS["label_ends"].plain
+LABEL_IS = frozenset(_SECTIONS["label_is"].plain)
+LABEL_TO = frozenset(_SECTIONS["label_to"].plain)
+LABEL_NEVER = _SECTIONS["label_never"].plain
