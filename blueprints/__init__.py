@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from flask import Flask
 
@@ -15,6 +16,7 @@ SITE_MAP = {
     "dashboard": None,
     "sessions": "/sessions",
     "compose": "/sessions",
+    "imports": None,  # before contacts: /contacts/import is no contact
     "contacts": "/contacts",
     "emails": "/emails",
     "settings": "/settings",
@@ -28,5 +30,7 @@ def register(app: Flask) -> None:
     support.setup(app)
     for name, prefix in SITE_MAP.items():
         if name == "gallery" and app.extensions["sillage"].production:
+            continue
+        if not find_spec(f"blueprints.{name}"):  # while the house is being built
             continue
         app.register_blueprint(import_module(f"blueprints.{name}").blueprint, url_prefix=prefix)

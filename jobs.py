@@ -1,0 +1,47 @@
+"""Every function RQ may run: ids in, a few lines, one verb woken. SCHEDULE is the one list of what runs when.
+
+Jobs are rung by name (extensions.ring), so nothing imports this module but the worker; a test resolves every name.
+A job may run twice, late or never: the rows decide.
+"""
+
+from __future__ import annotations
+
+import os
+
+from mail import mailbox, outbox
+from mail.drain import drain as run_drain
+
+_parent = os.getppid()
+_stop_asked = False
+
+
+def ask_to_stop(*_: object) -> None:
+    """A warm shutdown: the drain finishes what is on its lines and takes nothing new (a signal handler)."""
+    global _stop_asked
+    _stop_asked = True
+
+
+def _stopping() -> bool:
+    return _stop_asked or os.getppid() == 1
+
+
+def drain() -> None:
+    """Send what is due."""
+    run_drain(_stopping)
+
+
+def sweep() -> None:
+    """Free what dead workers held; ring for what no ring announced."""
+    outbox.sweep()
+
+
+def poll_mailboxes() -> None:
+    """Read what came back into the bounce mailboxes."""
+    mailbox.poll()
+
+
+# (job, queue, seconds between two runs)
+SCHEDULE = (
+    ("sweep", "work", 5),
+    ("poll_mailboxes", "inbound", 5),
+)

@@ -1,0 +1,367 @@
+"""post, claim, settle, renew, release, sweep: the only writer of outbox_entry.
+
+The row decides. Only the lease's owner may move an entry, and every move names owner and state. An entry is deleted
+once its outcome is known; what happened is in delivery_event, through mail.tracking.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+
+from extensions import db, on_commit, ring, settings
+from mail import mime, tokens
+from mail.compose import Draft
+from mail.fold import Fact
+from mail.tracking import RECORD, parameters, record
+from models import Email, Mailing, Organisation, Sender, User
+from models.base import public_id
+from models.words import EventKind, QueueState, Status
+
+RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 120, 240))
+GIVE_UP_AFTER = timedelta(hours=48)
+BULK_FROM = 50  # a mailing of more recipients than this waits behind single e-mails
+REQUESTED = "requested"
+
+
+def retry_delay(attempt: int) -> timedelta:
+    """How long to wait after the attempt of that number (from 1): 1, 5, 15 min, 1, 2, 4, 4 … h."""
+    return RETRY_DELAYS[min(attempt, len(RETRY_DELAYS)) - 1]
+
+
+def post(
+    drafts: Sequence[Draft],
+    *,
+    organisation: Organisation,
+    sender: Sender,
+    by: User | None,
+    request_key: str,
+    bulk: bool | None = None,
+    resend_of: Email | None = None,
+    freeze: Callable[..., mime.Frozen] = mime.freeze,
+) -> list[Email]:
+    """Freeze the drafts and put them in the outbox, in the caller's transaction; workers are rung after its commit.
+
+    The same `request_key` again gives the e-mails of the first time: a double click sends once. `freeze` makes the
+    bytes (a resend copies those of the first e-mail).
+    """
+    connection = db.session.connection()
+    mailing_id = connection.execute(
+        text(
+            "INSERT INTO mailing (organisation_id, request_key, requested_by_id) VALUES (:o, :k, :u) "
+            "ON CONFLICT (organisation_id, request_key) DO NOTHING RETURNING id"
+        ),
+        {"o": organisation.id, "k": request_key, "u": by.id if by else None},
+    ).scalar()
+    if mailing_id is None:
+        return _of_mailing(organisation, request_key)
+    now = connection.execute(text("SELECT now()")).scalar_one()
+    ids = connection.execute(
+        text("SELECT nextval(pg_get_serial_sequence('email', 'id')) FROM generate_series(1, :n)"), {"n": len(drafts)}
+    ).scalars()
+    addresses = _addresses(connection, organisation.id, drafts)
+    priority = int(len(drafts) > BULK_FROM if bulk is None else bulk)
+    copies = _Copies()
+    public_ids = []
+    for draft, email_id in zip(drafts, ids, strict=True):
+        address_id, envelope = addresses[draft.recipient, draft.name]
+        content = freeze(
+            draft,
+            sender,
+            message_id=message_id(email_id, sender),
+            pixel_url=pixel_url(email_id) if organisation.track_opens and draft.html else None,
+            date=now,
+        )
+        public_ids.append(public_id("E", 12))
+        copies.email.append((
+            email_id, organisation.id, public_ids[-1], mailing_id, address_id, draft.contact_id,
+            draft.training_session_id, sender.id, by.id if by else None, resend_of.id if resend_of else None,
+            str(draft.type), draft.subject, len(draft.files), bool(organisation.track_opens and draft.html), now, now,
+            Status.REQUESTED.value, now, "user", REQUESTED,
+        ))  # fmt: skip
+        copies.content.append((
+            email_id, content.skeleton, json.dumps(content.cuts), content.sha256, content.size, content.smtputf8,
+        ))  # fmt: skip
+        copies.attachment += [(email_id, n, file.filename, file.sha256) for n, file in enumerate(draft.files, 1)]
+        copies.outbox.append((
+            email_id, organisation.id, sender.id, envelope, priority, QueueState.WAITING.value, now,
+            now + GIVE_UP_AFTER,
+        ))  # fmt: skip
+        copies.event.append((
+            organisation.id, email_id, EventKind.REQUESTED.value, "user", REQUESTED, now,
+            json.dumps({"by": by.name}) if by else None,
+        ))  # fmt: skip
+    copies.write(connection)
+    on_commit(lambda: ring("drain", "send"))
+    return list(db.session.scalars(select(Email).where(Email.mailing_id == mailing_id).order_by(Email.id)))
+
+
+def _of_mailing(organisation: Organisation, request_key: str) -> list[Email]:
+    query = select(Email).join(Mailing, Mailing.id == Email.mailing_id)
+    query = query.where(Mailing.organisation_id == organisation.id, Mailing.request_key == request_key)
+    return list(db.session.scalars(query.order_by(Email.id)))
+
+
+def message_id(email_id: int, sender: Sender) -> str:
+    """The Message-ID of an e-mail, in the sender's domain; its left part says which e-mail it is."""
+    return f"<{tokens.token('mid', email_id)}@{mime.wire_address(sender.address)[0].rpartition('@')[2]}>"
+
+
+def pixel_url(email_id: int) -> str:
+    """The address of an e-mail's open pixel."""
+    return f"{settings().base_url}/t/o/{tokens.token('pixel', email_id)}.gif"
+
+
+def return_path(sender: Sender, email_id: int) -> str:
+    """MAIL FROM for an e-mail: the sender's own address unless its account is known to allow another."""
+    if sender.return_path == "verp" and sender.bounce_address:
+        local, _, domain = sender.bounce_address.rpartition("@")
+        return f"{local}+{tokens.token('verp', email_id)}@{domain}"
+    return (sender.return_path == "fixed" and sender.bounce_address) or sender.address
+
+
+@dataclass
+class _Copies:
+    """Rows for COPY: a mailing of ten thousand is five statements."""
+
+    email: list[tuple[Any, ...]] = field(default_factory=list)
+    content: list[tuple[Any, ...]] = field(default_factory=list)
+    attachment: list[tuple[Any, ...]] = field(default_factory=list)
+    outbox: list[tuple[Any, ...]] = field(default_factory=list)
+    event: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def write(self, connection: Connection) -> None:
+        cursor = connection.connection.cursor()
+        for table, columns, rows in (
+            ("email", "id, organisation_id, public_id, mailing_id, address_id, contact_id, training_session_id, "
+             "sender_id, requested_by_id, resend_of_id, type, subject, attachment_count, open_measured, created_at, "
+             "updated_at, status, status_occurred_at, status_source, status_event_id", self.email),
+            ("email_content", "email_id, skeleton, cuts, sha256, size, smtputf8", self.content),
+            ("attachment", "email_id, position, filename, sha256", self.attachment),
+            ("outbox_entry", "email_id, organisation_id, sender_id, recipient, priority, state, next_attempt_at, "
+             "give_up_at", self.outbox),
+            ("delivery_event", "organisation_id, email_id, kind, source, source_event_id, occurred_at, data",
+             self.event),
+        ):  # fmt: skip
+            if rows:
+                with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                    for row in rows:
+                        copy.write_row(row)
+
+
+def _addresses(
+    connection: Connection, organisation_id: int, drafts: Sequence[Draft]
+) -> dict[tuple[str, str], tuple[int, str]]:
+    """(address, name) → (address_id, envelope address), made where new."""
+    wanted = sorted({(draft.recipient, draft.name) for draft in drafts})
+    envelopes = {pair: mime.wire_address(pair[0])[0] for pair in wanted}
+    values = {
+        "organisation": organisation_id,
+        "address": [address for address, _ in wanted],
+        "name": [name for _, name in wanted],
+        "domain": [envelopes[pair].rpartition("@")[2].lower() for pair in wanted],
+    }
+    connection.exec_driver_sql(
+        "INSERT INTO address (organisation_id, address, name, domain) SELECT %(organisation)s, * "
+        "FROM unnest(%(address)s::text[], %(name)s::text[], %(domain)s::text[]) ON CONFLICT DO NOTHING",
+        values,
+    )
+    rows = connection.exec_driver_sql(
+        "SELECT address.id, address, name FROM address JOIN unnest(%(address)s::text[], %(name)s::text[]) "
+        "AS wanted (address, name) USING (address, name) WHERE organisation_id = %(organisation)s",
+        values,
+    )
+    return {(address, name): (id, envelopes[address, name]) for id, address, name in rows}
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One e-mail a worker holds by lease, with what it needs to send it."""
+
+    email_id: int
+    organisation_id: int
+    sender_id: int
+    recipient: str
+    attempt: int
+    give_up_at: datetime
+    skeleton: bytes
+    cuts: list[list[Any]]
+    size: int
+    smtputf8: bool
+
+
+_CLAIM = """
+WITH due AS (
+  SELECT entry.email_id, row_number() OVER (PARTITION BY sender.id, class.priority) AS turn, class.priority
+  FROM sender
+  CROSS JOIN (VALUES (0), (1)) AS class (priority)
+  CROSS JOIN LATERAL (
+    SELECT email_id FROM outbox_entry
+    WHERE sender_id = sender.id AND priority = class.priority AND state = 'waiting' AND next_attempt_at <= now()
+    ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+  ) AS entry
+  WHERE sender.paused_at IS NULL AND sender.id <> ALL (%(resting)s::bigint[])
+), chosen AS (
+  SELECT email_id FROM due ORDER BY priority, turn LIMIT %(limit)s
+), claimed AS (
+  UPDATE outbox_entry SET state = 'claimed', owner = %(owner)s, attempt_count = attempt_count + 1,
+    lease_until = now() + make_interval(secs => %(lease)s)
+  FROM chosen WHERE outbox_entry.email_id = chosen.email_id AND outbox_entry.state = 'waiting'
+  RETURNING outbox_entry.*
+)
+SELECT claimed.email_id, organisation_id, sender_id, recipient, attempt_count, give_up_at,
+       skeleton, cuts, size, smtputf8
+FROM claimed JOIN email_content USING (email_id) ORDER BY priority, next_attempt_at, email_id
+"""
+
+
+def claim(owner: str, limit: int, resting: Sequence[int] = ()) -> list[Claimed]:
+    """Take up to `limit` due e-mails by lease, over all senders in turn, interactive before bulk; committed.
+
+    Senders that are paused or `resting` (their server just failed to answer) are passed over.
+    """
+    with db.engine.begin() as connection:
+        rows = connection.exec_driver_sql(
+            _CLAIM, {"owner": owner, "limit": limit, "lease": settings().lease, "resting": list(resting)}
+        )
+        return [Claimed(*row) for row in rows]
+
+
+@dataclass
+class Settlement:
+    """What one statement writes: facts, and the moves of the entries they are about. `clear()` it after writing."""
+
+    facts: list[Fact] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)  # outcome known (or unknown for good): the entry goes
+    again: list[tuple[int, float]] = field(default_factory=list)  # (e-mail, seconds until the next attempt)
+    freed: list[tuple[int, float]] = field(default_factory=list)  # the same, this attempt not counted
+    begun: list[int] = field(default_factory=list)  # may write their final dot once this is committed
+
+    def clear(self) -> None:
+        """Forget what was written."""
+        for rows in (self.facts, self.done, self.again, self.freed, self.begun):
+            rows.clear()
+
+    def __bool__(self) -> bool:
+        return bool(self.facts or self.done or self.again or self.freed or self.begun)
+
+
+_SETTLE = f"""
+WITH {RECORD}, done AS (
+  DELETE FROM outbox_entry WHERE email_id = ANY (%(done)s::bigint[]) AND owner = %(owner)s AND state <> 'waiting'
+), again AS (
+  UPDATE outbox_entry SET state = 'waiting', owner = NULL, lease_until = NULL,
+    attempt_count = attempt_count - uncounted,
+    next_attempt_at = clock_timestamp() + make_interval(secs => delay)
+  FROM unnest(%(again)s::bigint[], %(delay)s::float[], %(uncounted)s::int[]) AS move (id, delay, uncounted)
+  WHERE email_id = move.id AND owner = %(owner)s AND state <> 'waiting'
+), begun AS (
+  UPDATE outbox_entry SET state = 'data_begun', lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+  WHERE email_id = ANY (%(begun)s::bigint[]) AND owner = %(owner)s AND state IN ('claimed', 'data_begun')
+    AND lease_until > clock_timestamp()
+  RETURNING email_id
+)
+SELECT email_id FROM begun
+"""
+
+
+def settle(owner: str, settlement: Settlement) -> set[int]:
+    """Write a settlement in one statement and one commit; gives the e-mails whose final dot may now be written.
+
+    Safe to repeat when the connection broke and nobody knows whether it was committed.
+    """
+    moves = [(*move, 0) for move in settlement.again] + [(*move, 1) for move in settlement.freed]
+    values = parameters(settlement.facts) | {
+        "owner": owner,
+        "lease": settings().lease,
+        "done": settlement.done,
+        "again": [move[0] for move in moves],
+        "delay": [move[1] for move in moves],
+        "uncounted": [move[2] for move in moves],
+        "begun": settlement.begun,
+    }
+    with db.engine.begin() as connection:
+        return set(connection.exec_driver_sql(_SETTLE, values).scalars())
+
+
+def renew(owner: str) -> None:
+    """Extend every lease of this owner; a worker does so while it waits on a slow server."""
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE outbox_entry SET lease_until = now() + make_interval(secs => %(lease)s) "
+            "WHERE owner = %(owner)s AND lease_until > now() AND state <> 'waiting'",
+            {"owner": owner, "lease": settings().lease},
+        )
+
+
+def reap() -> int:
+    """Move on what dead workers held: before the mark it is free again, after it the outcome is unknown.
+
+    Returns how many entries were moved. Fenced: a lease renewed meanwhile is left alone.
+    """
+    with db.engine.begin() as connection:
+        over = connection.exec_driver_sql(
+            "SELECT email_id, state, attempt_count, now() FROM outbox_entry "
+            "WHERE state <> 'waiting' AND lease_until < now() FOR UPDATE SKIP LOCKED LIMIT 1000"
+        ).all()
+        facts, free, unknown = [], [], []
+        for email_id, state, attempt, now in over:
+            begun = state == QueueState.DATA_BEGUN
+            (unknown if begun else free).append(email_id)
+            kind = EventKind.OUTCOME_UNKNOWN if begun else EventKind.RELEASED
+            facts.append(Fact(email_id, kind, "reaper", f"attempt {attempt} {now.isoformat()}", now, attempt=attempt))
+        record(facts, connection)
+        if free:
+            connection.exec_driver_sql(
+                "UPDATE outbox_entry SET state = 'waiting', owner = NULL, lease_until = NULL, next_attempt_at = now() "
+                "WHERE email_id = ANY (%(ids)s)",
+                {"ids": free},
+            )
+        if unknown:
+            connection.exec_driver_sql("DELETE FROM outbox_entry WHERE email_id = ANY (%(ids)s)", {"ids": unknown})
+        return len(over)
+
+
+def due() -> bool:
+    """Whether anything could be claimed now."""
+    with db.engine.connect() as connection:
+        return bool(
+            connection.exec_driver_sql(
+                "SELECT EXISTS (SELECT FROM sender CROSS JOIN (VALUES (0), (1)) AS class (priority) "
+                "CROSS JOIN LATERAL (SELECT FROM outbox_entry WHERE sender_id = sender.id "
+                "AND priority = class.priority AND state = 'waiting' AND next_attempt_at <= now() LIMIT 1) AS entry "
+                "WHERE sender.paused_at IS NULL)"
+            ).scalar()
+        )
+
+
+def sweep() -> None:
+    """Reap, then ring for what no ring announced: called every few seconds, and the net under a lost Redis."""
+    reap()
+    if due():
+        ring("drain", "send")
+
+
+def pause(sender_id: int, why: str) -> None:
+    """Stop a sender's queue once: its server refuses our address or password. A person resumes it."""
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE sender SET paused_at = now(), paused_why = :why WHERE id = :id AND paused_at IS NULL"),
+            {"id": sender_id, "why": why},
+        )
+
+
+def resume(sender: Sender) -> None:
+    """Let a paused sender send again, in the caller's transaction."""
+    sender.paused_at, sender.paused_why = None, ""
+    on_commit(lambda: ring("drain", "send"))
+
+
+def utc_now() -> datetime:
+    """This machine's clock, for facts that happen here; leases and delays use the database's."""
+    return datetime.now(UTC)
