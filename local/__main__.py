@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
@@ -31,7 +32,7 @@ class Stopped(Exception):
     """Someone asked us to stop."""
 
 
-def main() -> int:
+def main(make_house: Callable[[Places, list[int]], House] | None = None) -> int:
     """Run until stopped. 0 after a stop that was asked for, 1 when the start failed."""
     asked: list[int] = []
 
@@ -41,7 +42,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     try:
-        House(Places(data_folder()), asked).run()
+        (make_house or House)(Places(data_folder()), asked).run()
     except CannotStart as problem:
         print(f"✗ {problem}", file=sys.stderr, flush=True)
         return 1
@@ -52,11 +53,19 @@ def main() -> int:
 
 
 class House:
-    """One run on one data folder; `asked` fills when a signal arrives."""
+    """One run on one data folder; `asked` fills when a signal arrives. What is run is data."""
 
-    def __init__(self, places: Places, asked: list[int]) -> None:
+    def __init__(
+        self,
+        places: Places,
+        asked: list[int],
+        before: Callable[[dict[str, str]], list[Child]] = plan.before,
+        children: Callable[[plan.Ports, dict[str, str]], list[Child]] = plan.children,
+    ) -> None:
         self.places = places
         self.asked = asked
+        self.before = before
+        self.children = children
 
     def run(self) -> None:
         """Start all, watch, stop all. Raises CannotStart or Stopped."""
@@ -69,7 +78,7 @@ class House:
             env = plan.environment(places, ports, env)
             lent = servers.embedded(places)
             self._start_servers(stack, lent)
-            for child in plan.before(env):
+            for child in self.before(env):
                 self._to_its_end(child, env)
             facts = {"env": env["SILLAGE_ENV"], "port": ports.web, "embedded": _names(lent, ports)}
             if ports.smtp is not None:
@@ -77,7 +86,7 @@ class House:
             crew = Crew(places, plan.ROOT, env, facts, say)
             stack.callback(crew.stop, CREW_SECONDS)
             stack.callback(say, "Arrêt en cours… Stopping…")
-            crew.start(plan.children(ports, env))
+            crew.start(self.children(ports, env))
             self._until_ready(crew, ports)
             say(welcome(places, ports, env))
             while True:
