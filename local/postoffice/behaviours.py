@@ -43,7 +43,7 @@ class Behaviour:
 
 _DELIVERED = Report("delivered", "2.0.0", "smtp; 250 2.0.0 delivered to mailbox")
 
-PLAIN = Behaviour("acceptés, sans autre nouvelle : Envoyé")
+PLAIN = Behaviour("accepté, sans autre nouvelle : Envoyé")
 
 TABLE: dict[str, Behaviour] = {
     "recu": Behaviour("remis ; un rapport de remise revient : Reçu", report=_DELIVERED),
