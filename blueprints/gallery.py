@@ -71,7 +71,7 @@ def _rows() -> list[SimpleNamespace]:
     def row(number: int, status: Status, name: str, address: str, **more: Any) -> SimpleNamespace:
         values = {
             "type": "Convocation", "subject": "Votre convocation : Sécurité incendie, 1er décembre", "files": 1,
-            "extra": None, "chips": [], "open": False,
+            "extra": None, "chips": [], "open": False, "selected": number == 3,
         }  # fmt: skip
         return SimpleNamespace(
             id=f"E-s{number}", status=status, name=name, address=address,
