@@ -118,6 +118,9 @@ def recipient_of(fields: dict[str, str]) -> tuple[str | None, str | None]:
     """(address, original address): the final recipient and, where it is another one, the original."""
     final = addresses.clean(fields.get("final-recipient", ""))
     original = addresses.clean(fields.get("original-recipient", "") or fields.get("x-original-recipient", ""))
+    routed = typed(fields.get("final-recipient", "")).startswith(("@", "<@"))
+    if original and (routed or (final and "." not in final.rpartition("@")[2] and "." in original.rpartition("@")[2])):
+        return original, None
     if final is None:
         final = addresses.clean(fields.get("x-actual-recipient", "")) or original
     if original and final and original.lower() == final.lower():

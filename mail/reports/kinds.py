@@ -74,6 +74,11 @@ def is_failure(message: Message, seen: Signs, human: str) -> bool:
     return subject and body and _speaks_as_system(words)
 
 
+def by_a_person(message: Message, seen: Signs) -> bool:
+    """Nothing but words speaks for a mail system: neither the sender nor a list of failed recipients."""
+    return not seen.from_daemon and "x-failed-recipients" not in message.headers
+
+
 def _speaks_as_system(words: str) -> bool:
     """The fixed sentences of mail systems, when nothing in the headers says who writes."""
     return any(
@@ -107,9 +112,11 @@ def _speaks_as_system(words: str) -> bool:
 def is_delayed(seen: Signs, human: str) -> bool:
     """The report says that the mail system still tries (and does not say that it has given up)."""
     words = fold(human[:6000])
+    if signs.FINAL.found_in(words) and "warning message only" not in words:
+        return False
     if signs.DELAYED.found_in(words):
-        return not signs.FINAL.found_in(words) or "warning message only" in words
-    return signs.SUBJECT_DELAYED.found_in(seen.subject) and not signs.FINAL.found_in(words)
+        return True
+    return signs.SUBJECT_DELAYED.found_in(seen.subject) and not signs.SUBJECT_FINAL.found_in(seen.subject)
 
 
 def is_delivered(seen: Signs, human: str) -> bool:

@@ -67,10 +67,11 @@ def _read(message: Message) -> Report:
             reporting_mta=typed(receipt.get("reporting-ua") or "") or None,
         )
 
-    if kinds.is_failure(message, seen, human):
+    answered = answers.is_automatic_answer(message, seen, human)
+    if kinds.is_failure(message, seen, human) and not (answered and kinds.by_a_person(message, seen)):
         return _from_prose(message, seen, human, returned, base)
 
-    if answers.is_automatic_answer(message, seen, human):
+    if answered:
         sender = addresses.clean(message.headers.text("from"))
         return _with(
             base,
@@ -191,13 +192,31 @@ def _from_prose(message: Message, seen: kinds.Signs, human: str, returned: Heade
         by_name = {m.address.lower(): m for m in spoken}
         spoken = [by_name.get(a.lower()) or prose.Mention(a, 3, 0) for a in named]
     if not spoken:
-        spoken = [prose.Mention(a, 1, 0) for a in _last_resorts(message, seen, human, returned)]
+        inner = _wrapped(message)
+        if inner:
+            return _with(
+                base,
+                kind=inner.kind,
+                recipients=inner.recipients,
+                message_id=message_id_of(returned) or inner.message_id,
+                envid=inner.envid,
+            )
+        spoken = [prose.Mention(a, 1, 0) for a in _last_resorts(message, human, returned)]
     return _with(
         base,
         kind="delayed" if delayed else "bounce",
         recipients=_recipients_of(spoken, action, human, final=not delayed),
         message_id=message_id_of(returned) or _id_in_text(human) or answers.answered_id(message.headers),
     )
+
+
+def _wrapped(message: Message) -> Report | None:
+    """The report that a gateway sent on inside a report of its own which names nobody."""
+    part = next((p for p in message.parts if p.type == "message/rfc822" and p.depth == 0), None)
+    if part is None:
+        return None
+    inner = _read(parse(part.body))
+    return inner if inner.kind in ("bounce", "delayed") and inner.recipients else None
 
 
 def _recipients_of(
@@ -211,21 +230,25 @@ def _recipients_of(
             status=None,
             diagnostic=" ".join(m.words),
             words=human if len(spoken) == 1 else "",
-            spoken=True,
         )
         for m in spoken
     )
 
 
-def _last_resorts(message: Message, seen: kinds.Signs, human: str, returned: Headers) -> list[str]:
-    """Where the words name nobody: the subject, or the returned message's only recipient when its name is spoken."""
+def _last_resorts(message: Message, human: str, returned: Headers) -> list[str]:
+    """Where the words name no address: the subject, or a name on its own line or among the returned message's To."""
     ours = _ours(message)
     found = [a for a in addresses.find(message.headers.text("subject")) if a.lower() not in ours]
     if found:
         return found
     written_to = [a for name in ("to", "cc") for a in addresses.find(returned.text(name))]
     words = f" {re.sub(r'[^a-z0-9._+-]+', ' ', fold(human))} "
-    return [a for a in written_to if f" {a.partition('@')[0].lower()} " in words and a.lower() not in ours]
+    found = [a for a in written_to if f" {a.partition('@')[0].lower()} " in words and a.lower() not in ours]
+    sender = addresses.clean(message.headers.text("from")) or ""
+    alone = re.search(r"recipients?[^\n]{0,300}\n+[ \t]+([A-Za-z0-9][\w.+\-]{2,63})[ \t]*\n", human + "\n")
+    if not found and not written_to and alone and sender.lower().startswith("mailer-daemon@"):
+        return [f"{alone[1]}@{sender.partition('@')[2]}"]
+    return found
 
 
 # --- shared -----------------------------------------------------------------------------------------------------
@@ -249,7 +272,7 @@ def _own_text(message: Message) -> str:
 
 def _ours(message: Message) -> frozenset[str]:
     """Addresses that the report was sent to or from: seldom its subject."""
-    values = [message.headers.text(name) for name in ("to", "from", "delivered-to", "x-original-to", "return-path")]
+    values = [message.headers.text(name) for name in ("to", "from", "delivered-to", "return-path")]
     return frozenset(a.lower() for value in values for a in addresses.find(value))
 
 

@@ -1,8 +1,8 @@
 """What a report says of one recipient, weighed: status, reason, and whether the address itself is dead.
 
 The reason files the failure by remedy (mail.reasons). The verdict on the address is stricter, for it closes an
-address: it wants a final failure, a reason that condemns, and no sign that something else was judged: the sender,
-the message's content after DATA, or a policy.
+address: it wants a final failure, a reason that condemns, and no sign that something else was judged: the content
+after DATA, a policy, a name server in trouble, or a mobile operator's filter that calls itself "user unknown".
 """
 
 from __future__ import annotations
@@ -16,9 +16,15 @@ from models.words import Reason
 
 LONGEST = 2000
 _AFTER_DATA = re.compile(
-    r"in reply to (?:end of )?data|after (?:end of )?data|end of data command|reply to \."
-    r"|\(data\)|data command|>>> data"
+    r"in reply to (?:end of )?data|after (?:end of )?data|end of data command|\(data\)|smtp command data\b"
 )
+# Said of boxes that exist, too: RFC 5321's stock sentence for any 550, and what some say only once they saw the mail.
+_VAGUE = ("mailbox unavailable", "mailbox is unavailable", "doesn't have a", "recipient not found", "not a registered")
+_CERTAIN = (
+    "no such user", "no such domain", "no such recipient", "no such mailbox", "does not exist", "doesn't exist",
+    "host unknown", "unknown host", "invalid recipient", "destinataire invalide", "n'existe pas", "no existe",
+    "existiert nicht", "not listed in", "unknown user:", "recipient table", "no mailbox here",
+)  # fmt: skip
 
 
 def recipient(
@@ -31,9 +37,9 @@ def recipient(
     words: str = "",
     status_comment: str = "",
     remote_host: str | None = None,
-    spoken: bool = False,
 ) -> ReportedRecipient:
-    """One recipient, complete. `words` is what the human text says of it, `spoken` that there are no fields at all."""
+    """One recipient, complete. `status` is the Status field (None: there are no fields, only words), `words` what the
+    human text says of the recipient."""
     diagnostic = " ".join(diagnostic.split())[:LONGEST]
     enhanced = _sharpest(status, find_enhanced(diagnostic))
     code = find_code(diagnostic)
@@ -48,11 +54,10 @@ def recipient(
             other = classify_reply(
                 code or find_code(more), enhanced or find_enhanced(more), more, "report", final=final
             )
-            reason = other if reason is Reason.UNKNOWN or other not in (Reason.UNKNOWN, Reason.POLICY) else reason
-        dead = _dead(reason, final, status, enhanced, fold(f"{said} {words[:LONGEST]}"))
-    if spoken and status is None:
-        status = enhanced
-    return ReportedRecipient(address, original, action, status, code, diagnostic, remote_host or None, reason, dead)
+            if reason is Reason.UNKNOWN or other not in (Reason.UNKNOWN, Reason.POLICY):
+                reason = other
+        dead = _dead(reason, status, enhanced, fold(f"{said} {words[:LONGEST]}")) if final else False
+    return ReportedRecipient(address, original, action, status or enhanced, code, diagnostic, remote_host, reason, dead)
 
 
 def _sharpest(status: str | None, told: str | None) -> str | None:
@@ -68,13 +73,20 @@ def _comment(status_field: str) -> str:
     return match[1] if match else ""
 
 
-def _dead(reason: Reason, final: bool, status: str | None, enhanced: str | None, said: str) -> bool | None:
-    if not final:
-        return False
-    verdict = address_dead(reason)
-    if not verdict:
-        return verdict
-    for code in (status, enhanced):
-        if code and code.split(".")[1] == "7":
-            return False
-    return not _AFTER_DATA.search(said)
+def _dead(reason: Reason, status: str | None, enhanced: str | None, said: str) -> bool | None:
+    """True, False, or None where the words condemn the address but not beyond doubt."""
+    condemned = address_dead(reason)
+    if not condemned:
+        return condemned
+    first, subject, detail = (enhanced or "5.0.0").split(".")
+    if _AFTER_DATA.search(said) or subject == "7":
+        return None
+    if reason is Reason.DOMAIN_UNKNOWN:
+        return True if first == "5" else None
+    if subject == "1" and detail != "0":
+        return True
+    if any(phrase in said for phrase in _VAGUE):
+        return None
+    if status is None or detail != "0":
+        return True
+    return True if any(phrase in said for phrase in _CERTAIN) else None
