@@ -8,10 +8,6 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
-# Settings a person keeps in .env (see .env.example); what the shell already sets wins.
-ENVIRONMENT = if [ -f .env ]; then while IFS= read -r line; do case "$$line" in ''|\#*) ;; *) name=$${line%%=*}; \
-	[ -n "$${!name+set}" ] || export "$$line";; esac; done < .env; fi
-
 .PHONY: help run test lint messages compile-messages chaos bench clean
 
 help: ## this list
@@ -38,7 +34,7 @@ compile-messages: .venv/stamp
 	@if [ -d translations ]; then $(BIN)/pybabel --quiet compile -d translations; fi
 
 run: .venv/stamp compile-messages ## everything on one machine: http://127.0.0.1:5000 (PORT=… for another port)
-	@$(ENVIRONMENT); exec $(BIN)/python -m local
+	@exec $(BIN)/python -m local
 
 test: .venv/stamp compile-messages ## the tests (PYTEST_ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -42,6 +42,8 @@ def main(make_house: Callable[[Places, list[int]], House] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     try:
+        for name, value in plan.settings_file(plan.ROOT / ".env").items():
+            os.environ.setdefault(name, value)
         (make_house or House)(Places(data_folder()), asked).run()
     except CannotStart as problem:
         print(f"✗ {problem}", file=sys.stderr, flush=True)

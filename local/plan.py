@@ -69,6 +69,24 @@ def environment(places: Places, ports: Ports, env: Mapping[str, str]) -> dict[st
     return {**defaults, **{name: value for name, value in env.items() if value or name not in defaults}}
 
 
+def settings_file(path: Path) -> dict[str, str]:
+    """The NAME=value lines of a `.env` file, empty where there is none; a pair of quotes round a value goes.
+
+    Raises CannotStart, naming the line that is neither.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not name or name.startswith("#"):
+            continue
+        if not equals or not name.strip().isidentifier():
+            raise CannotStart(f"{path}, ligne / line {number} : NAME=value")
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        found[name.strip()] = value[1:-1] if quoted else value
+    return found
+
+
 def before(env: Mapping[str, str]) -> list[Child]:
     """What is run to its end before anything else, in order."""
     first = [Child("migrations", [sys.executable, "-m", "flask", "--app", "app", "db", "upgrade"])]

@@ -219,3 +219,13 @@ def test_the_children_get_one_environment(folder):
     assert env["BOUNCE_MAILDIR"] == str(places.bounce_maildir)
     assert len(env["SECRET_KEY"]) > 40
     assert env["LANG"] == "fr_FR.UTF-8"
+
+
+def test_settings_are_read_from_a_file(tmp_path):
+    path = tmp_path / ".env"
+    assert plan.settings_file(path) == {}
+    path.write_text("# a comment\n\nPORT=5001\nexport MAIL_PASSWORD='a=b # c'\nSILLAGE_DATA = ./élan\n")
+    assert plan.settings_file(path) == {"PORT": "5001", "MAIL_PASSWORD": "a=b # c", "SILLAGE_DATA": "./élan"}
+    path.write_text("PORT=1\nrm -rf /\n")
+    with pytest.raises(CannotStart, match="line 2"):
+        plan.settings_file(path)
