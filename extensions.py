@@ -6,7 +6,9 @@ A ring only says "there is mail": losing it loses nothing, since the row decides
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -17,11 +19,12 @@ from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
-from rq import Queue
+from rq import Queue, Worker
 from sqlalchemy import MetaData, event
 from sqlalchemy.orm import Session
 
 from config import Config
+from places import started
 
 log = logging.getLogger("sillage")
 
@@ -64,6 +67,22 @@ def settings() -> Config:
 def queue(name: str) -> Queue:
     """The RQ queue of that name; JSON only, so that Redis can hold no code."""
     return Queue(name, connection=current_app.extensions["redis"], serializer="json")
+
+
+def workers_alive(fresh: float = 90.0) -> dict[str, bool]:
+    """For each queue whether a worker serves it: heard within `fresh` seconds and, on this machine, still a process.
+
+    Raises redis.RedisError when Redis is away.
+    """
+    here, now = socket.gethostname(), datetime.now(UTC)
+
+    def alive(worker: Worker) -> bool:
+        heard = worker.last_heartbeat
+        if heard is None or (now - heard.replace(tzinfo=UTC)).total_seconds() > fresh:
+            return False
+        return worker.hostname != here or worker.pid is None or started(worker.pid) is not None
+
+    return {name: any(alive(worker) for worker in Worker.all(queue=queue(name))) for name in QUEUES}
 
 
 def on_commit(call: Callable[[], Any]) -> None:

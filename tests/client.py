@@ -45,7 +45,8 @@ class Browser:
         """A CSRF token of this session."""
         from flask_wtf.csrf import generate_csrf
 
-        with self.client.session_transaction() as session, self.app.test_request_context():
+        context = self.app.app_context(), self.app.test_request_context()  # g of its own: it keeps the token
+        with self.client.session_transaction() as session, context[0], context[1]:
             import flask
 
             for key in ("csrf_token",):
@@ -59,7 +60,8 @@ class Browser:
         headers = dict(kwargs.pop("headers", {}))
         if htmx:
             headers["HX-Request"] = "true"
-        response = self.client.open(path, method=method, headers=headers, **kwargs)
+        with self.app.app_context():  # a request of its own: no g, no database session of the test's
+            response = self.client.open(path, method=method, headers=headers, **kwargs)
         assert response.status_code == status, (
             f"{method} {path}: {response.status_code}, {status} expected\n{response.get_data(as_text=True)[:3000]}"
         )

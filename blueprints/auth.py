@@ -1,0 +1,230 @@
+"""Signing in and out, one's own password, and the two preferences of every page (language, theme).
+
+Tries are limited per account and per address of the network (RELIABILITY X13). The account's limit holds for
+strange browsers only: one that has signed in before carries a signed mark and is counted by itself, so nobody
+can be locked out by another's wrong guesses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, flash, g, redirect, request, session, url_for
+from flask_login import current_user, login_user, logout_user
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import func
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import BooleanField, EmailField, PasswordField, ValidationError
+
+import i18n
+from blueprints.forms import BaseForm, Needed
+from blueprints.own_origin import own_path
+from blueprints.support import allow, allow_anyone, page
+from extensions import db, limiter, settings
+from i18n import N_, _
+from models import User
+from models.words import Permission
+from people import accounts
+
+blueprint = Blueprint("auth", __name__)
+_KNOWN = "known"  # the cookie by which a browser that has signed in before is told from a stranger's
+_WRONG = 422
+
+
+class SignInForm(BaseForm):
+    email = EmailField(N_("Adresse e-mail"), [Needed(N_("Indiquez votre adresse e-mail."))])
+    password = PasswordField(N_("Mot de passe"), [Needed(N_("Indiquez votre mot de passe."))])
+    remember = BooleanField(N_("Rester connecté sur cet appareil"))
+
+
+class PasswordForm(BaseForm):
+    current = PasswordField(N_("Mot de passe actuel"), [Needed(N_("Indiquez votre mot de passe actuel."))])
+    new = PasswordField(
+        N_("Nouveau mot de passe"), [Needed(N_("Choisissez un nouveau mot de passe."))],
+        description=N_("Douze caractères ou plus ; une phrase convient très bien."),
+    )  # fmt: skip
+    again = PasswordField(N_("Encore une fois"), [Needed(N_("Retapez le nouveau mot de passe."))])
+
+    def validate_new(self, field: Any) -> None:
+        if len(field.data) < 12:
+            raise ValidationError(_("Douze caractères au moins."))
+
+    def validate_again(self, field: Any) -> None:
+        if field.data != self.new.data:
+            raise ValidationError(_("Les deux saisies diffèrent."))
+
+
+def _account() -> str:
+    """The account that a try is for, as a key: the address typed, folded and hashed."""
+    typed = request.form.get("email", "").strip().lower()
+    return hashlib.sha256(typed.encode(errors="replace")).hexdigest()[:32]
+
+
+def _known_browser() -> bool:
+    """Whether this browser has signed in to the account before."""
+    try:
+        return _signer().loads(request.cookies.get(_KNOWN, "")) == _account()
+    except BadSignature:
+        return False
+
+
+def _signer() -> URLSafeSerializer:
+    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
+    return URLSafeSerializer(keys, salt="known-browser")
+
+
+def _tries_key() -> str:
+    """Who shares the account's tries: strange browsers together, a known one by itself."""
+    who = hashlib.sha256(request.cookies[_KNOWN].encode()).hexdigest()[:16] if _known_browser() else "stranger"
+    return f"account:{_account()}:{who}"
+
+
+def _failed(response: Response) -> bool:
+    return response.status_code == _WRONG
+
+
+_per_account = limiter.limit("100 per hour", key_func=_tries_key, methods=["POST"], deduct_when=_failed)
+_per_pair = limiter.limit(
+    "10 per 15 minutes", key_func=lambda: f"{_tries_key()}:{request.remote_addr}", methods=["POST"], deduct_when=_failed
+)
+_per_address = limiter.limit("60 per 5 minutes", methods=["POST"], deduct_when=_failed)
+
+_per_user = limiter.limit(
+    "10 per 15 minutes", key_func=lambda: f"user:{current_user.get_id()}", methods=["POST"], deduct_when=_failed
+)
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+@allow_anyone
+@_per_address
+@_per_account
+@_per_pair
+def sign_in() -> AnyResponse:
+    if request.method == "GET" and current_user.is_authenticated:
+        return redirect(_next(), 303)
+    form = SignInForm()
+    if form.validate_on_submit():
+        user = accounts.authenticate(form.email.data or "", form.password.data or "")
+        if user is not None:
+            return _enter(user, bool(form.remember.data))
+        form.form_errors.append(_("Adresse ou mot de passe inconnu."))
+    status = _WRONG if request.method == "POST" else 200
+    return page("auth/sign_in.html", status=status, form=form, demo_accounts=_demo_accounts())
+
+
+@blueprint.post("/sign-in/demo")
+@allow_anyone
+@limiter.limit("60 per minute")
+def demo() -> AnyResponse:
+    email = request.form.get("email", "").lower()
+    if not _demo_open() or email not in accounts.DEMO_ACCOUNTS:
+        abort(404)
+    user = accounts.find_user(email)
+    if user is None or not user.active:
+        abort(404)
+    return _enter(user, False)
+
+
+@blueprint.post("/sign-out")
+@allow_anyone
+def sign_out() -> AnyResponse:
+    chosen = session.get("language")
+    logout_user()
+    session.clear()
+    if chosen:
+        session["language"] = chosen
+    return redirect(url_for("auth.sign_in"), 303)
+
+
+@blueprint.route("/account", methods=["GET", "POST"])
+@allow(Permission.READ)
+@_per_user
+def account() -> AnyResponse:
+    form = PasswordForm()
+    if form.validate_on_submit():
+        if accounts.authenticate(current_user.email, form.current.data or ""):
+            accounts.set_password(current_user, form.new.data or "")
+            db.session.commit()
+            session["stamp"] = accounts.stamp(current_user)
+            flash(_("Votre mot de passe est changé. Vos autres appareils sont déconnectés."), "success")
+            return redirect(url_for("auth.account"), 303)
+        form.current.errors = [_("Ce n'est pas votre mot de passe actuel.")]
+    return page("auth/account.html", status=_WRONG if request.method == "POST" else 200, form=form)
+
+
+@blueprint.post("/language")
+@allow_anyone
+def language() -> AnyResponse:
+    chosen = request.form.get("language", "")
+    if chosen in i18n.LANGUAGES:
+        session["language"] = chosen
+        if current_user.is_authenticated and current_user.language != chosen:
+            current_user.language = chosen
+            db.session.commit()
+    return redirect(_next(), 303)
+
+
+@blueprint.post("/theme")
+@allow_anyone
+def theme() -> AnyResponse:
+    response = redirect(_next(), 303)
+    chosen = request.form.get("theme", "")
+    if chosen in ("light", "dark", "auto"):
+        secure = current_app.config["SESSION_COOKIE_SECURE"]
+        response.set_cookie("theme", chosen, max_age=365 * 86400, samesite="Lax", secure=secure, httponly=True)
+    return response
+
+
+@blueprint.before_app_request
+def _end_stale_session() -> None:
+    """A browser session ends when the account's password has changed since."""
+    if "stamp" in session and current_user.is_authenticated and session["stamp"] != accounts.stamp(current_user):
+        logout_user()
+        session.clear()
+
+
+def _enter(user: User, remember: bool) -> AnyResponse:
+    """A new browser session for that person: nothing of the old one stays but the language."""
+    chosen = session.get("language")
+    session.clear()
+    session.permanent = remember
+    login_user(user)
+    session["stamp"] = accounts.stamp(user)
+    if chosen:
+        session["language"] = chosen
+    g.pop("language", None)
+    user.last_seen_at = func.now()
+    db.session.commit()
+    response = redirect(_next(), 303)
+    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    mark = _signer().dumps(hashlib.sha256(user.email.lower().encode()).hexdigest()[:32])
+    response.set_cookie(_KNOWN, mark, max_age=365 * 86400, samesite="Lax", secure=secure, httponly=True)
+    return response
+
+
+def _next() -> str:
+    target = request.form.get("next") or request.args.get("next")
+    return own_path(target, url_for("dashboard.home"))
+
+
+def _demo_open() -> bool:
+    return settings().env in ("demo", "development")
+
+
+def _demo_accounts() -> list[dict[str, str]]:
+    """What the sign-in page offers for one click; nothing in production."""
+    if not _demo_open():
+        return []
+    found = [accounts.find_user(email) for email in accounts.DEMO_ACCOUNTS]
+    return [
+        {
+            "email": user.email,
+            "name": user.name,
+            "role": _(user.role.label),
+            "organisation": user.organisation.name,
+            "action": url_for("auth.demo"),
+        }
+        for user in found
+        if user and user.active
+    ]

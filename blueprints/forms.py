@@ -1,0 +1,114 @@
+"""What our forms share: the base with CSRF, validators with words for a person, and forms of a page read by GET."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import Field, Form, ValidationError
+from wtforms.fields.core import UnboundField
+from wtforms.meta import DefaultMeta
+from wtforms.validators import StopValidation
+
+from i18n import _
+from people import contacts
+
+# Unicode's line and paragraph ends, NUL and the other controls: none belongs in a line of text (headers are
+# made of such lines).
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]")
+_TRIMMED = ("StringField", "TextAreaField", "EmailField", "TelField", "SearchField")
+_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Translated:
+    """Labels and descriptions are message ids (N_), put into the page's language; blanks around texts go."""
+
+    class Meta:
+        def bind_field(self, form: Form, unbound_field: UnboundField, options: dict[str, Any]) -> Field:
+            if unbound_field.field_class.__name__ in _TRIMMED:
+                options["filters"] = [*unbound_field.kwargs.pop("filters", []), _trim]
+            return unbound_field.bind(form=form, **options)
+
+    def translate(self, fields: Iterable[Field]) -> None:
+        for field in fields:
+            field.label.text = _(field.label.text) if field.label.text else ""
+            field.description = _(field.description) if field.description else ""
+
+
+class BaseForm(Translated, FlaskForm):
+    """A POST form with its CSRF token."""
+
+    class Meta(Translated.Meta, FlaskForm.Meta):
+        pass
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.translate(self)
+
+
+class RowForm(Translated, Form):
+    """One row of a repeated part of a form."""
+
+    class Meta(Translated.Meta, DefaultMeta):
+        pass
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.translate(self)
+
+
+def _trim(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
+class Needed:
+    """The field must hold something; `text` says so."""
+
+    field_flags = {"required": True}
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __call__(self, form: Form, field: Field) -> None:
+        if field.data is None or not str(field.data).strip():
+            raise StopValidation(_(self.text))
+
+
+class Line:
+    """One line of text of at most `most` characters, without control characters."""
+
+    def __init__(self, most: int = 200) -> None:
+        self.most = most
+        self.field_flags = {"maxlength": most}
+
+    def __call__(self, form: Form, field: Field) -> None:
+        text = field.data or ""
+        if _CONTROL.search(text):
+            raise ValidationError(_("Un caractère invisible n'est pas permis ici : retapez ce texte."))
+        if len(text) > self.most:
+            raise ValidationError(_("%(most)s caractères au plus.", most=self.most))
+
+
+class Text:
+    """Several lines of at most `most` characters."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self.most = most
+
+    def __call__(self, form: Form, field: Field) -> None:
+        text = field.data or ""
+        if _CONTROL_IN_TEXT.search(text):
+            raise ValidationError(_("Un caractère invisible n'est pas permis ici : retapez ce texte."))
+        if len(text) > self.most:
+            raise ValidationError(_("%(most)s caractères au plus.", most=self.most))
+
+
+class MailAddress:
+    """An e-mail address that can be written to, or nothing."""
+
+    def __call__(self, form: Form, field: Field) -> None:
+        problem = contacts.address_problem(field.data) if field.data else None
+        if problem:
+            raise ValidationError(problem)
