@@ -1,0 +1,148 @@
+"""Contacts of the four kinds: lists with search, the record, create and edit, the history of their e-mails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField
+
+import i18n
+from blueprints.forms import BaseForm, Line, MailAddress, Needed, Text
+from blueprints.support import allow, get_or_404, page
+from extensions import db
+from i18n import N_, _
+from models import Contact, TrainingSession
+from models.words import ContactKind, Permission
+from people import contacts, training
+
+blueprint = Blueprint("contacts", __name__)
+# How addresses spell the kinds.
+KINDS = {
+    "learners": ContactKind.LEARNER,
+    "companies": ContactKind.COMPANY,
+    "trainers": ContactKind.TRAINER,
+    "customers": ContactKind.CUSTOMER,
+}
+PLURALS = {kind: plural for plural, kind in KINDS.items()}
+
+
+class ContactForm(BaseForm):
+    """The form of a person; of a company where `kind` says so (then without first and last name)."""
+
+    first_name = StringField(N_("Prénom"), [Line(100)])
+    last_name = StringField(N_("Nom"), [Needed(N_("Indiquez le nom.")), Line(100)])
+    name = StringField(N_("Raison sociale"), [Needed(N_("Indiquez la raison sociale.")), Line(200)])
+    email = EmailField(N_("Adresse e-mail"), [Line(254), MailAddress()])
+    phone = TelField(N_("Téléphone"), [Line(40)])
+    reference = StringField(
+        N_("Référence"), [Line(60)], description=N_("Le numéro qu'utilisent vos autres logiciels.")
+    )  # fmt: skip
+    language = SelectField(N_("Langue des e-mails"))
+    company_id = SelectField(N_("Entreprise"), coerce=int)
+    notes = TextAreaField(N_("Notes internes"), [Text(5000)], description=N_("Jamais envoyées."))
+
+    def __init__(self, kind: ContactKind, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.language.choices = list(i18n.LANGUAGES.items())
+        if kind is ContactKind.COMPANY:
+            del self.first_name, self.last_name, self.company_id
+        else:
+            del self.name
+            listed = contacts.companies(current_user.organisation_id)
+            chosen = self.company_id.object_data
+            if chosen and chosen not in dict(listed):
+                listed.append((chosen, _("Entreprise actuelle")))
+            self.company_id.choices = [(0, "—"), *listed]
+
+    def values(self) -> dict[str, Any]:
+        """The columns of the contact."""
+        found = {field.name: field.data for field in self if field.name != "csrf_token"}
+        if "company_id" in found:
+            found["company_id"] = found["company_id"] or None
+        return {name: "" if value is None and name != "company_id" else value for name, value in found.items()}
+
+
+def kind_or_404(plural: str) -> ContactKind:
+    """The kind that an address names."""
+    return KINDS.get(plural) or abort(404)
+
+
+@blueprint.get("/<any(learners, companies, trainers, customers):kind>")
+@allow(Permission.READ)
+def index(kind: str) -> Response:
+    of, words = kind_or_404(kind), request.args.get("q", "").strip()[:200]
+    found = contacts.listed(current_user.organisation_id, of, words, request.args.get("cursor"))
+    return page(
+        "contacts/index.html", partial="contacts/_list.html", kind=of, plural=kind, words=words, found=found,
+        total=contacts.count(current_user.organisation_id, of, words),
+    )  # fmt: skip
+
+
+@blueprint.route("/<any(learners, companies, trainers, customers):kind>/new", methods=["GET", "POST"])
+@allow(Permission.WRITE)
+def new(kind: str) -> Response:
+    training_session = None
+    if request.args.get("session"):
+        training_session = get_or_404(TrainingSession, request.args["session"])
+    return _form(Contact(organisation_id=current_user.organisation_id, kind=kind_or_404(kind)), training_session)
+
+
+@blueprint.route("/<public_id>/edit", methods=["GET", "POST"])
+@allow(Permission.WRITE)
+def edit(public_id: str) -> Response:
+    return _form(get_or_404(Contact, public_id))
+
+
+def _form(contact: Contact, training_session: TrainingSession | None = None) -> Response:
+    form = ContactForm(contact.kind, obj=contact)
+    if request.method == "GET" and request.args.get("email"):
+        form.email.data = request.args["email"][:254]
+    if form.validate_on_submit():
+        with db.session.no_autoflush:
+            contacts.save(contact, **form.values())
+        if training_session is not None:
+            db.session.flush()
+            training.enrol(training_session, [contact])
+        db.session.commit()
+        flash(_("La fiche de %(name)s est enregistrée.", name=contact.name), "success")
+        return redirect(_after(contact, training_session), 303)  # type: ignore[return-value]
+    status = 422 if request.method == "POST" else 200
+    return page(
+        "contacts/form.html", status=status, form=form, contact=contact, kind=contact.kind,
+        plural=PLURALS[contact.kind], training_session=training_session,
+        likely=contacts.likely_address(form.email.data or ""),
+    )  # fmt: skip
+
+
+def _after(contact: Contact, training_session: TrainingSession | None) -> str:
+    if training_session is not None:
+        return url_for("sessions.people", public_id=training_session.public_id)
+    return url_for("contacts.record", public_id=contact.public_id)
+
+
+@blueprint.get("/<public_id>")
+@allow(Permission.READ)
+def record(public_id: str) -> Response:
+    contact = get_or_404(Contact, public_id)
+    return page(
+        "contacts/record.html",
+        contact=contact,
+        plural=PLURALS[contact.kind],
+        sessions=contacts.sessions_of(contact),
+        staff=contacts.people_of(contact) if contact.kind is ContactKind.COMPANY else [],
+        likely=contacts.likely_address(contact.email),
+    )
+
+
+@blueprint.get("/<public_id>/emails")
+@allow(Permission.READ)
+def emails(public_id: str) -> Response:
+    from blueprints.emails import render_history
+    from history import Scope
+
+    contact = get_or_404(Contact, public_id)
+    scope = Scope(current_user.organisation_id, contact=contact)
+    return render_history(scope, "contacts/history.html", contact=contact, plural=PLURALS[contact.kind])

@@ -1,0 +1,143 @@
+"""Configuration, for admins: the organisation, the senders, the users."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask_login import current_user
+from sqlalchemy import select, update
+from werkzeug.wrappers import Response
+
+import mail
+from blueprints.settings_forms import OrganisationForm, SenderForm, UserForm
+from blueprints.support import allow, page
+from extensions import db
+from i18n import _
+from models import Sender, User
+from models.words import Permission, Role
+from people import accounts
+
+blueprint = Blueprint("settings", __name__)
+Row = TypeVar("Row", Sender, User)
+
+
+def _own_or_404(model: type[Row], row_id: int) -> Row:
+    """The row of the person's own organisation with that id."""
+    row = db.session.scalar(
+        select(model).where(model.id == row_id, model.organisation_id == current_user.organisation_id)
+    )
+    return row or abort(404)
+
+
+def _done(words: str, endpoint: str) -> Response:
+    db.session.commit()
+    flash(words, "success")
+    return redirect(url_for(endpoint), 303)  # type: ignore[return-value]
+
+
+@blueprint.route("", methods=["GET", "POST"])
+@allow(Permission.CONFIGURE)
+def index() -> Response:
+    organisation = current_user.organisation
+    form = OrganisationForm(obj=organisation)
+    if form.validate_on_submit():
+        form.populate_obj(organisation)
+        return _done(_("Les réglages de l'organisme sont enregistrés."), "settings.index")
+    return page("settings/organisation.html", status=_status(), form=form)
+
+
+@blueprint.get("/senders")
+@allow(Permission.CONFIGURE)
+def senders() -> Response:
+    query = select(Sender).where(Sender.organisation_id == current_user.organisation_id)
+    listed = list(db.session.scalars(query.order_by(Sender.is_default.desc(), Sender.name, Sender.id)))
+    return page("settings/senders.html", senders=listed)
+
+
+@blueprint.route("/senders/new", methods=["GET", "POST"])
+@allow(Permission.CONFIGURE)
+def new_sender() -> Response:
+    return _sender_form(None)
+
+
+@blueprint.route("/senders/<int:sender_id>", methods=["GET", "POST"])
+@allow(Permission.CONFIGURE)
+def sender(sender_id: int) -> Response:
+    return _sender_form(_own_or_404(Sender, sender_id))
+
+
+def _sender_form(sender: Sender | None) -> Response:
+    form = SenderForm(sender)
+    if form.validate_on_submit():
+        saved = sender or Sender(organisation_id=current_user.organisation_id)
+        form.save(saved)
+        mine = Sender.organisation_id == current_user.organisation_id
+        first = db.session.scalar(select(Sender.id).where(mine, Sender.is_default)) is None
+        if first or (form.is_default.data and not saved.is_default):
+            db.session.execute(update(Sender).where(mine, Sender.is_default).values(is_default=False))
+            saved.is_default = True
+        db.session.add(saved)
+        return _done(_("L'expéditeur %(address)s est enregistré.", address=saved.address), "settings.senders")
+    return page("settings/sender.html", status=_status(), form=form, sender=sender)
+
+
+@blueprint.post("/senders/<int:sender_id>/resume")
+@allow(Permission.CONFIGURE)
+def resume_sender(sender_id: int) -> Response:
+    sender = _own_or_404(Sender, sender_id)
+    mail.resume(sender)
+    return _done(_("%(address)s envoie de nouveau.", address=sender.address), "settings.senders")
+
+
+@blueprint.get("/users")
+@allow(Permission.CONFIGURE)
+def users() -> Response:
+    query = select(User).where(User.organisation_id == current_user.organisation_id)
+    listed = list(db.session.scalars(query.order_by(User.active.desc(), User.name, User.id)))
+    return page("settings/users.html", users=listed)
+
+
+@blueprint.route("/users/new", methods=["GET", "POST"])
+@allow(Permission.CONFIGURE)
+def new_user() -> Response:
+    form = UserForm()
+    if form.validate_on_submit():
+        user = User(organisation_id=current_user.organisation_id, role=Role.STAFF)
+        form.save(user)
+        password = accounts.one_time_password(user)
+        db.session.add(user)
+        db.session.commit()
+        return _password(user, password)
+    return page("settings/user.html", status=_status(), form=form, user=None)
+
+
+@blueprint.route("/users/<int:user_id>", methods=["GET", "POST"])
+@allow(Permission.CONFIGURE)
+def user(user_id: int) -> Response:
+    user = _own_or_404(User, user_id)
+    form = UserForm(user)
+    if form.validate_on_submit():
+        form.save(user)
+        return _done(_("Le compte de %(name)s est enregistré.", name=user.name), "settings.users")
+    return page("settings/user.html", status=_status(), form=form, user=user)
+
+
+@blueprint.post("/users/<int:user_id>/password")
+@allow(Permission.CONFIGURE)
+def reset_password(user_id: int) -> Response:
+    user = _own_or_404(User, user_id)
+    password = accounts.one_time_password(user)
+    db.session.commit()
+    return _password(user, password)
+
+
+def _password(user: User, password: str) -> Response:
+    """The page that shows a new password, this once."""
+    response = page("settings/password.html", user=user, password=password)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _status() -> int:
+    return 422 if request.method == "POST" else 200

@@ -1,0 +1,140 @@
+"""Contacts: lists with search, saving, the address's syntax and the likely slip in its domain."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased, joinedload
+
+from extensions import db
+from i18n import _
+from models import Contact, Enrolment, TrainingSession
+from models.words import ContactKind
+from people.pages import Page, browse, matches
+
+# The domains most people in France write from: a near miss is likely a slip of the fingers.
+COMMON_DOMAINS = (
+    "gmail.com", "googlemail.com", "orange.fr", "wanadoo.fr", "free.fr", "sfr.fr", "neuf.fr", "hotmail.fr",
+    "hotmail.com", "outlook.fr", "outlook.com", "live.fr", "live.com", "msn.com", "yahoo.fr", "yahoo.com",
+    "laposte.net", "bbox.fr", "numericable.fr", "icloud.com", "me.com", "aol.com", "club-internet.fr", "cegetel.net",
+    "gmx.fr", "gmx.com", "protonmail.com", "proton.me", "ac-versailles.fr", "ac-paris.fr", "ac-lyon.fr", "ac-nantes.fr",
+    "pole-emploi.fr", "francetravail.fr",
+)  # fmt: skip
+_TYPED_WHOLE = frozenset(COMMON_DOMAINS)
+
+
+def address_problem(address: str) -> str | None:
+    """What is wrong with an address, in words for a person; None for one that can be written to.
+
+    Syntax alone (RFC 5321 and 6531, by email-validator): no look-up is made, and .example and .test pass.
+    """
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return _("Il manque l'arobase (@).")
+    if any(mark.isspace() for mark in address):
+        return _("Une adresse ne contient pas d'espace.")
+    if not local or not domain:
+        return _("Il manque ce qui précède ou ce qui suit l'arobase (@).")
+    if "." not in domain:
+        return _("La fin de l'adresse n'est pas complète : « %(domain)s ».", domain=domain)
+    try:
+        validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return _("Ce n'est pas une adresse e-mail valide.")
+    return None
+
+
+def likely_address(address: str) -> str | None:
+    """The address meant when the domain is one slip away from a common one: a@gmial.com → a@gmail.com."""
+    local, at, domain = address.strip().rpartition("@")
+    domain = domain.lower()
+    if not at or not local or domain in _TYPED_WHOLE:
+        return None
+    near = difflib.get_close_matches(domain, COMMON_DOMAINS, 1, 0.86)
+    return f"{local}@{near[0]}" if near and abs(len(near[0]) - len(domain)) <= 2 else None
+
+
+def listed(organisation_id: int, kind: ContactKind, words: str = "", cursor: str | None = None) -> Page:
+    """A page of contacts of one kind by name, with their companies; `words` over name, address, phone, reference."""
+    query = _of(organisation_id, words).where(Contact.kind == kind).options(joinedload(Contact.company))
+    return browse(query, (Contact.sort_name, Contact.id), cursor)
+
+
+def count(organisation_id: int, kind: ContactKind, words: str = "", most: int = 10_001) -> int:
+    """How many there are, counted to `most`."""
+    query = _of(organisation_id, words).where(Contact.kind == kind).with_only_columns(Contact.id).limit(most)
+    return db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def found(organisation_id: int, words: str, kinds: Sequence[ContactKind], *, without: int | None = None,
+          most: int = 20) -> list[Contact]:  # fmt: skip
+    """The first contacts that match, of those kinds, leaving out those enrolled in training session `without`."""
+    query = _of(organisation_id, words).where(Contact.kind.in_(kinds)).options(joinedload(Contact.company))
+    if without is not None:
+        enrolled = select(Enrolment.contact_id).where(Enrolment.training_session_id == without)
+        query = query.where(Contact.id.not_in(enrolled))
+    return list(db.session.scalars(query.order_by(Contact.sort_name, Contact.id).limit(most)))
+
+
+def companies(organisation_id: int) -> list[tuple[int, str]]:
+    """(id, name) of every company, for a select; at most 2,000."""
+    query = select(Contact.id, Contact.name).where(
+        Contact.organisation_id == organisation_id, Contact.kind == ContactKind.COMPANY
+    )
+    return [(row.id, row.name) for row in db.session.execute(query.order_by(Contact.sort_name).limit(2000))]
+
+
+def people_of(company: Contact, most: int = 500) -> list[Contact]:
+    """The contacts attached to a company, by name."""
+    query = select(Contact).where(Contact.company_id == company.id).order_by(Contact.sort_name, Contact.id)
+    return list(db.session.scalars(query.limit(most)))
+
+
+def sessions_of(contact: Contact, most: int = 100) -> list[TrainingSession]:
+    """The training sessions a contact takes part in, the latest first."""
+    query = (
+        select(TrainingSession)
+        .join(Enrolment, Enrolment.training_session_id == TrainingSession.id)
+        .where(Enrolment.contact_id == contact.id)
+        .order_by(TrainingSession.starts_on.desc().nulls_first(), TrainingSession.id.desc())
+    )
+    return list(db.session.scalars(query.limit(most)))
+
+
+def save(contact: Contact, **values: Any) -> Contact:
+    """Set the columns given, and what follows from them (name, sort name); the caller commits."""
+    for name, value in values.items():
+        setattr(contact, name, value.strip() if isinstance(value, str) else value)
+    if contact.kind is not ContactKind.COMPANY:
+        contact.name = full_name(contact.first_name or "", contact.last_name or "")
+    contact.sort_name = func.fold_text(sort_words(contact))
+    db.session.add(contact)
+    return contact
+
+
+def full_name(first: str, last: str) -> str:
+    """First and last name as lists show them."""
+    return f"{first} {last}".strip()
+
+
+def sort_words(contact: Contact) -> str:
+    """What a contact is sorted by, before folding: last name first; a company by its name."""
+    if contact.kind is ContactKind.COMPANY:
+        return contact.name
+    return f"{contact.last_name or ''} {contact.first_name or ''}".strip()
+
+
+def _of(organisation_id: int, words: str) -> Select[Any]:
+    company = aliased(Contact)
+    query = select(Contact).where(Contact.organisation_id == organisation_id)
+    if words.strip():
+        phone = func.replace(Contact.phone, " ", "")
+        there = select(company.name).where(company.id == Contact.company_id).scalar_subquery()
+        company_name = func.coalesce(there, "")
+        columns = (Contact.name, Contact.email, Contact.phone, phone, Contact.reference, company_name)
+        query = query.where(*matches(words, *columns))
+    return query
