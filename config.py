@@ -61,6 +61,7 @@ class Config:
     smtp_timeout: float = 30.0
     smtp_data_timeout: float = 600.0
     drain_time: float = 60.0
+    drain_linger: float = 2.0
     drain_connections: int = 4
     drain_batch: int = 50
     max_attachment: int = 25 * 1024 * 1024
@@ -153,6 +154,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         smtp_timeout=number("SMTP_TIMEOUT", 30.0, 0.1),
         smtp_data_timeout=number("SMTP_DATA_TIMEOUT", 600.0, 0.1),
         drain_time=number("DRAIN_TIME", 60.0, 1),
+        drain_linger=number("DRAIN_LINGER", 2.0),
         drain_connections=int(number("DRAIN_CONNECTIONS", 4, 1)),
         drain_batch=int(number("DRAIN_BATCH", 50, 1)),
         max_attachment=int(number("MAX_ATTACHMENT", 25 * 1024 * 1024, 1)),

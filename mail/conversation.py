@@ -149,6 +149,8 @@ class Conversation:
             reply = yield from self._reply()
             good = reply.code == 354 if phase == "data" else reply.positive
             if good and phase == "data" and self.refusal is not None:
+                if self.refusal.phase == "mail":
+                    raise LineLost("MAIL refused, yet DATA taken")
                 # RFC 2920 3.1: DATA was taken although the recipient was not. An empty message ends it.
                 self.line.send(b".\r\n")
                 yield from self._reply()

@@ -34,8 +34,6 @@ from models import Sender
 
 log = logging.getLogger("sillage.send")
 
-# A drain with nothing to send lingers so that the next e-mail finds an open line.
-_LINGER = 2.0
 # How often an idle drain looks for new work; a ring also starts another worker's drain at once.
 _LOOK = 0.25
 # At its end a drain waits so long for lines in mid-message before it goes on for another while.
@@ -55,7 +53,7 @@ class Drain:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.ready: deque[Claimed] = deque()
         self.held: dict[int, Claimed] = {}
-        self.senders: dict[int, Sender] = {}
+        self.senders: dict[int, Any] = {}  # rows: address, return_path, bounce_address
         self.talks: dict[Conversation, float] = {}  # → deadline of what it waits for
         self.idle: set[Conversation] = set()
         self.marking: dict[int, Conversation] = {}
@@ -91,7 +89,8 @@ class Drain:
                 self._give_work()
                 if self.held or self.opening:
                     last = now
-                if not self.held and not self.settlement and (over or now - last > _LINGER):
+                # It lingers with nothing to send, so that the next e-mail finds an open line.
+                if not self.held and not self.settlement and (over or now - last > self.config.drain_linger):
                     break
                 self._turn()
                 self._expire()
@@ -122,13 +121,11 @@ class Drain:
             claimed = outbox.claim(self.owner, wanted)
             unknown = {job.sender_id for job in claimed} - set(self.senders)
             if unknown:
-                with db.session.no_autoflush:
-                    for sender in db.session.scalars(select(Sender).where(Sender.id.in_(unknown))):
-                        db.session.expunge(sender)
-                        self.senders[sender.id] = sender
-                db.session.remove()
+                with db.engine.connect() as connection:
+                    columns = (Sender.id, Sender.address, Sender.return_path, Sender.bounce_address)
+                    for row in connection.execute(select(*columns).where(Sender.id.in_(unknown))):
+                        self.senders[row.id] = row
         except (DBAPIError, PoolTimeout):
-            db.session.remove()
             self._next_look = now + 1
             return
         for job in claimed:

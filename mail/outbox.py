@@ -118,7 +118,10 @@ def pixel_url(email_id: int) -> str:
 
 
 def return_path(sender: Sender, email_id: int) -> str:
-    """MAIL FROM for an e-mail: the sender's own address unless its account is known to allow another."""
+    """MAIL FROM for an e-mail: the sender's own address unless its account is known to allow another.
+
+    `sender` may be a row of the same columns.
+    """
     if sender.return_path == "verp" and sender.bounce_address:
         local, _, domain = sender.bounce_address.rpartition("@")
         return f"{local}+{tokens.token('verp', email_id)}@{domain}"

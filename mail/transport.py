@@ -66,11 +66,11 @@ class TrackedConnection(flask_mail.Connection):
     def configure_host(self) -> smtplib.SMTP:
         """A session that has said EHLO, is encrypted and signed in as settings ask. Raises CannotOpen."""
         mail, config = self.mail, self.mail.config
-        phase = "connect"
+        phase, host = "connect", None
         try:
             options: dict[str, Any] = {"timeout": config.smtp_timeout, "local_hostname": config.mail_local_hostname}
             if mail.use_ssl:
-                host: smtplib.SMTP = smtplib.SMTP_SSL(mail.server, mail.port, context=tls_context(config), **options)
+                host = smtplib.SMTP_SSL(mail.server, mail.port, context=tls_context(config), **options)
             else:
                 host = smtplib.SMTP(mail.server, mail.port, **options)
             phase = "ehlo"
@@ -83,10 +83,14 @@ class TrackedConnection(flask_mail.Connection):
                 phase = "auth"
                 host.login(mail.username, mail.password)
         except smtplib.SMTPResponseException as error:
+            if host is not None:
+                host.close()
             words = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else ""
             words = words or str(error.smtp_error)
             raise CannotOpen(phase, words, Reply(error.smtp_code, words)) from error
         except (OSError, smtplib.SMTPException, ValueError) as error:
+            if host is not None:
+                host.close()
             raise CannotOpen(phase, f"{type(error).__name__}: {error}") from error
         return host
 
@@ -179,11 +183,11 @@ class Line:
         with contextlib.suppress(OSError, ValueError):
             if not self._out:
                 self.sock.send(b"QUIT\r\n")
-        self.sock.close()
+        self.host.close()
 
     def drop(self) -> None:
         """Break the line at once, so that a message half-sent is not taken."""
-        self.sock.close()
+        self.host.close()
 
     def _write(self) -> None:
         try:

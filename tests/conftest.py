@@ -75,6 +75,7 @@ def test_config(folder: Path, postgres: Postgres, valkey: Valkey) -> config.Conf
         smtp_timeout=2.0,
         smtp_data_timeout=3.0,
         drain_time=5.0,
+        drain_linger=0.1,
     )
 
 

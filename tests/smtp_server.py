@@ -45,7 +45,7 @@ class Script:
     greeting: str = "220 practice.example ESMTP"
     mute: bool = False
     mail_refused: str = ""  # the whole reply, for every MAIL
-    stop_at_dot: threading.Event | None = None  # waits for it between the dot and the reply
+    stop_at_dot: threading.Event | None = None  # the next message waits for it between its dot and the reply
 
 
 @dataclass
@@ -56,10 +56,13 @@ class SmtpServer:
     taken: list[Taken] = field(default_factory=list)
     tries: Counter[str] = field(default_factory=Counter)
     connections: int = 0
+    waiting: threading.Event = field(default_factory=threading.Event)  # set once a message stands at stop_at_dot
     open_now: int = 0
 
     def __enter__(self) -> SmtpServer:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        # a small window: a client that writes a large message feels at once that nobody reads it
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         self.port = self.listener.getsockname()[1]
         self._sockets: set[socket.socket] = set()
         self._over = False
@@ -140,6 +143,8 @@ class _Session:
         path = _PATH.search(line)
         self.mail_from, self.options = path[1].decode(), path[2].decode().strip()
         self.recipient = None
+        if self.server.script.mail_refused:
+            self.mail_from = ""
         self.say(self.server.script.mail_refused or "250 2.1.0 ok")
 
     def rcpt(self, line: bytes) -> bool:
@@ -154,10 +159,12 @@ class _Session:
             "quota": "452 4.2.2 mailbox full",
             "throttle": "421 4.7.28 too many messages, slow down",
         }
-        if kind == "drop-rcpt":
+        if not self.mail_from:
+            self.say("503 5.5.1 MAIL first")
+        elif kind == "drop-rcpt":
             self.reset()
             return False
-        if kind in replies:
+        elif kind in replies:
             self.say(replies[kind])
         elif grey and self.server.tries[address] <= int(grey[1]):
             self.say("450 4.7.1 greylisted, try again")
@@ -183,7 +190,9 @@ class _Session:
         body = self.body()
         recipient, kind, self.recipient = self.recipient, self.kind, None
         if script.stop_at_dot is not None:
-            script.stop_at_dot.wait()
+            stop, script.stop_at_dot = script.stop_at_dot, None
+            self.server.waiting.set()
+            stop.wait()
         if script.delay or kind == "slow":
             time.sleep(script.delay or 1.0)
         if kind == "data5":
