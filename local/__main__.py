@@ -24,7 +24,9 @@ from local.processes import CannotStart, private_folder, spawn, tail, wait_until
 from local.supervisor import Child, Crew, end_leftovers, trim
 from places import Places
 
+# Ten seconds in all: the crew, then Valkey and PostgreSQL, who lose nothing by a sudden end.
 CREW_SECONDS = 6.0
+SERVER_SECONDS = 1.8
 READY_SECONDS = 90.0
 
 
@@ -76,6 +78,7 @@ class House:
             self._be_the_only_one(stack)
             end_leftovers(places)
             ports = plan.Ports.choose(env)
+            say("Démarrage… Starting…")
             trim(places.logs)
             env = plan.environment(places, ports, env)
             lent = servers.embedded(places)
@@ -117,7 +120,7 @@ class House:
             used = stack.enter_context(servers.in_use(self.places))
             if not used:
                 servers.stop(lent)  # what a killed supervisor left
-            stack.callback(servers.stop, lent)
+            stack.callback(servers.stop, lent, SERVER_SECONDS)
             servers.start(lent)
 
     def _to_its_end(self, child: Child, env: dict[str, str]) -> None:

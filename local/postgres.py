@@ -86,11 +86,14 @@ class Postgres:
             self.stop("immediate")
             raise CannotStart(f"PostgreSQL did not start in {self.places.cluster}: {said} (see {self.log})")
 
-    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """End it: `fast` rolls open transactions back and writes all out; `immediate` is a crash."""
+    def stop(self, mode: Literal["fast", "immediate"] = "fast", patience: float = 20.0) -> None:
+        """End it: `fast` rolls open transactions back and writes all out; `immediate` is a crash.
+
+        After `patience` seconds `fast` becomes `immediate`: the next start recovers what was committed.
+        """
         found = self._postmaster()
         if found is not None:
-            gently = [(signal.SIGINT, 20.0)] if mode == "fast" else []
+            gently = [(signal.SIGINT, patience)] if mode == "fast" else []
             end(*found, [*gently, (signal.SIGQUIT, 8.0), (signal.SIGKILL, 5.0)])
         if self._child is not None:
             self._child.wait()

@@ -81,10 +81,10 @@ def start(servers: list[Server], outlive_us: bool = False) -> None:
             server.create_database(ROLE)
 
 
-def stop(servers: list[Server]) -> None:
-    """Stop each, the last started first."""
+def stop(servers: list[Server], patience: float = 20.0) -> None:
+    """Stop each, the last started first, with `patience` seconds for each."""
     for server in reversed(servers):
-        server.stop()
+        server.stop(patience=patience)
 
 
 def _open(places: Places, name: str) -> IO[bytes]:

@@ -56,9 +56,9 @@ class Valkey:
             self.stop()
             raise CannotStart(f"Valkey did not start: {tail(self.log)} (see {self.log})")
 
-    def stop(self) -> None:
-        """End it, all written out."""
-        self._end([(signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)])
+    def stop(self, patience: float = 20.0) -> None:
+        """End it, all written out; after `patience` seconds as a crash would."""
+        self._end([(signal.SIGTERM, patience), (signal.SIGKILL, 5.0)])
 
     def kill(self) -> None:
         """End it as a crash would."""
