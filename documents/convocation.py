@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ def said(
         (word("place"), training_session.place),
     ]
     call = word("call", phone=organisation.phone) if organisation.phone else word("call_without")
-    return _printable({
+    data: dict[str, Any] = _printable({
         "language": language,
         "title": word("title", name=learner.name),
         "heading": word("heading"),
@@ -145,14 +146,15 @@ def said(
         "footer": _footer(organisation, word),
         "words": {key: word(key) for key in ("schedule", "day", "hours", "subject", "place", "practical", "stamp")},
     })  # fmt: skip
+    return data
 
 
-def _letterhead(organisation: Organisation, word: Any) -> list[str]:
+def _letterhead(organisation: Organisation, word: Callable[..., str]) -> list[str]:
     lines = [line.strip() for line in organisation.address.splitlines() if line.strip()]
     return [*lines, word("phone", phone=organisation.phone)] if organisation.phone else lines
 
 
-def _footer(organisation: Organisation, word: Any) -> str:
+def _footer(organisation: Organisation, word: Callable[..., str]) -> str:
     if not organisation.registration:
         return organisation.name
     return f"{organisation.name} – " + word("registration", number=organisation.registration)

@@ -1,8 +1,29 @@
-"""What someone wants to write becomes one draft per recipient."""
+"""What someone wants to write becomes one draft per recipient: subject, HTML, text and files, exactly as it will leave.
+
+A preview and a sending are the same call, so that one shows what the other does. Freezing and queueing the drafts is
+left to mail.outbox; the tags to mail.merge_tags, the look to mail.letters.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+
+from documents.blobs import Stored
+from errors import UserMistake
+from mail import letters, merge_tags, mime
+from mail.letters import Words
+from mail.merge_tags import Merged
+from models import Contact, Organisation, TrainingSession, User
+from models.words import N_, ContactKind
+
+LONGEST_SUBJECT = 300
+LANGUAGES = ("fr", "en")
 
 
 @dataclass(frozen=True)
@@ -13,6 +34,20 @@ class File:
     sha256: str
     size: int
     media_type: str
+
+    @classmethod
+    def of(cls, filename: str, stored: Stored) -> File:
+        """A blob under a name. Raises UserMistake for a name no file may have."""
+        name = mime.file_name(re.split(r"[/\\]", filename)[-1].strip())
+        if not name or name in (".", "..") or re.search("[\u200e\u200f\u202a-\u202e\u2066-\u2069]", name):
+            message = N_("Ce nom de fichier n'est pas permis, renommez-le : %(name)s")
+            raise UserMistake(message, "files", name=filename[-100:])
+        stem, dot, extension = name.rpartition(".")
+        if len(name) > 150:
+            name = (
+                (stem or extension)[: 150 - len(extension) - 1] + dot + extension if len(extension) < 20 else name[:150]
+            )
+        return cls(name, stored.sha256, stored.size, stored.media_type)
 
 
 @dataclass(frozen=True)
@@ -29,3 +64,121 @@ class Draft:
     html: str
     text: str
     files: tuple[File, ...] = ()
+
+
+FilesFor = Callable[[Contact], tuple[File, ...]]
+
+
+def unreachable(contact: Contact) -> str | None:
+    """Why nobody can write to this contact (a French message id), None when one can."""
+    if not contact.email.strip():
+        return N_("Pas d'adresse e-mail")
+    try:
+        validate_email(contact.email, check_deliverability=False, allow_smtputf8=True, test_environment=True)
+        mime.wire_address(contact.email)
+    except (EmailNotValidError, UserMistake):
+        return N_("Adresse e-mail non valable")
+    return None
+
+
+@dataclass(frozen=True)
+class _Letter:
+    """The words of one language, compiled once for a mailing."""
+
+    subject: Merged
+    html: Merged
+    text: Merged
+
+    @cached_property
+    def names(self) -> dict[str, frozenset[str]]:
+        return {"subject": self.subject.names, "message": self.text.names}
+
+
+@dataclass(frozen=True)
+class Writing:
+    """One press of Send before it happens: what is said (by language, French first) and about what.
+
+    A recipient gets the words of their language, French where there are none in it.
+    """
+
+    type: str
+    words: Mapping[str, Words]
+    organisation: Organisation
+    training_session: TrainingSession | None = None
+    author: User | None = None
+
+    @cached_property
+    def _letters(self) -> dict[str, _Letter]:
+        return {language: _compiled(words, language) for language, words in self.words.items()}
+
+    def language_for(self, contact: Contact) -> str:
+        """The language this person's e-mail will be in."""
+        return contact.language if contact.language in self.words else "fr"
+
+    def check(self, kinds: Mapping[ContactKind, str]) -> None:
+        """Raises UserMistake for what cannot be sent to these kinds of recipient (kind → its label on screen)."""
+        for language, letter in self._letters.items():
+            for field, names in letter.names.items():
+                for kind, label in kinds.items():
+                    merge_tags.check(names, kind, self.training_session is not None, f"{field}_{language}", label)
+
+    def draft(self, contact: Contact, files: tuple[File, ...] = ()) -> Draft:
+        """Exactly what this person will get. Raises UserMistake for what can't be sent."""
+        if unreachable(contact):
+            raise UserMistake(N_("On ne peut pas écrire à %(name)s : vérifiez son adresse e-mail."),
+                              "people", name=contact.name)  # fmt: skip
+        language = self.language_for(contact)
+        letter, values = self._letters[language], self._values(contact, language)
+        field = f"subject_{language}"
+        subject = mime.one_line(letter.subject.render(values).replace("\t", " ").strip(), field)
+        subject = " ".join(subject.split(" "))
+        if not subject:
+            raise UserMistake(N_("L'objet est vide."), field)
+        if len(subject) > LONGEST_SUBJECT:
+            raise UserMistake(N_("L'objet est trop long."), field)
+        return Draft(
+            recipient=contact.email.strip(), name=mime.one_line(contact.name, "people"), contact_id=contact.id,
+            training_session_id=self.training_session.id if self.training_session else None, type=self.type,
+            subject=subject, html=letter.html.render(values), text=letter.text.render(values), files=files,
+        )  # fmt: skip
+
+    def blanks(self, contact: Contact) -> list[str]:
+        """The tags used that have nothing to say for this person, as written: {{ session.lieu }}."""
+        language = self.language_for(contact)
+        values = self._values(contact, language)
+        used = set().union(*self._letters[language].names.values())
+        return [tag.written for tag in merge_tags.TAGS if tag.name in used and not _found(values, tag.name)]
+
+    def _values(self, contact: Contact, language: str) -> dict[str, dict[str, str]]:
+        return merge_tags.values(
+            contact, training_session=self.training_session, organisation=self.organisation, author=self.author,
+            language=language,
+        )  # fmt: skip
+
+
+def _found(values: Mapping[str, Any], name: str) -> str:
+    group, _, key = name.partition(".")
+    return str(values.get(group, {}).get(key, ""))
+
+
+def _compiled(words: Words, language: str) -> _Letter:
+    subject, message = f"subject_{language}", f"message_{language}"
+    if not words.subject.strip():
+        raise UserMistake(N_("L'objet est vide."), subject)
+    if not words.message.strip():
+        raise UserMistake(N_("Le message est vide."), message)
+    text = merge_tags.compiled(letters.plain(words.message), field=message)
+    html = merge_tags.compiled(letters.page(words.message, language), html=True, field=message)
+    return _Letter(merge_tags.compiled(mime.one_line(words.subject.strip(), subject), field=subject), html, text)
+
+
+def drafts(writing: Writing, contacts: Sequence[Contact], files_for: FilesFor | None = None) -> list[Draft]:
+    """One draft per contact, in their order. `files_for` gives each their files. Raises UserMistake."""
+    if not contacts:
+        raise UserMistake(N_("Choisissez au moins un destinataire."), "people")
+    return [writing.draft(contact, files_for(contact) if files_for else ()) for contact in contacts]
+
+
+def preview(writing: Writing, contact: Contact, files: tuple[File, ...] = ()) -> Draft:
+    """Exactly what this person will get, frozen by nobody yet."""
+    return writing.draft(contact, files)

@@ -50,9 +50,12 @@ _ENCODED_LIMIT = 48 * 1024 * 1024
 class SenderLike(Protocol):
     """What a message needs to know of models.Sender."""
 
-    name: Any
-    address: Any
-    reply_to: Any
+    @property
+    def name(self) -> Any: ...
+    @property
+    def address(self) -> Any: ...
+    @property
+    def reply_to(self) -> Any: ...
 
 
 @dataclass(frozen=True)
