@@ -19,13 +19,13 @@ from wtforms import (
     FileField,
     PasswordField,
     RadioField,
+    SelectChoice,
     SelectField,
     StringField,
     TextAreaField,
 )
 
 from blueprints.support import allow_anyone, page
-from i18n import N_
 from models.words import Chip, Status
 
 blueprint = Blueprint("gallery", __name__)
@@ -34,22 +34,26 @@ _LONG = "Anne-Charlotte de La Rochefoucauld-Montmorency d'Aubigné de Saint-Exup
 _SCRIPT = "<script>alert(1)</script> ; =HYPERLINK(\"http://x\")"  # fmt: skip
 
 
+def _choices(*pairs: tuple[str, str]) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
 class SampleForm(FlaskForm):
     """One field of each kind; `broken` shows them with their errors."""
 
     class Meta:
         csrf = False
 
-    first_name = StringField(N_("Prénom"), description=N_("Tel qu'il apparaîtra dans l'e-mail."))
-    email = EmailField(N_("Adresse e-mail"))
-    password = PasswordField(N_("Mot de passe"))
-    starts_on = DateField(N_("Premier jour"), description=N_("Au format jj/mm/aaaa."))
-    send_at = DateTimeLocalField(N_("Envoyer le"))
-    company = SelectField(N_("Entreprise"), choices=[("", "—"), ("1", "Menuiserie Petit"), ("2", _LONG)])
-    message = TextAreaField(N_("Message"))
-    file = FileField(N_("Fichier"))
-    kind = RadioField(N_("Destinataires"), choices=[("all", N_("Tous les inscrits")), ("some", N_("Certains"))])
-    consent = BooleanField(N_("Mesurer les ouvertures"))
+    first_name = StringField("Prénom", description="Tel qu'il apparaîtra dans l'e-mail.")
+    email = EmailField("Adresse e-mail")
+    password = PasswordField("Mot de passe")
+    starts_on = DateField("Premier jour", description="Au format jj/mm/aaaa.")
+    send_at = DateTimeLocalField("Envoyer le")
+    company = SelectField("Entreprise", choices=_choices(("", "—"), ("1", "Menuiserie Petit"), ("2", _LONG)))
+    message = TextAreaField("Message")
+    file = FileField("Fichier")
+    kind = RadioField("Destinataires", choices=_choices(("all", "Tous les inscrits"), ("some", "Certains")))
+    consent = BooleanField("Mesurer les ouvertures")
 
 
 def _form(prefix: str = "", broken: bool = False) -> SampleForm:

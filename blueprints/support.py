@@ -8,7 +8,7 @@ from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flask import Flask, Response, abort, current_app, make_response, render_template, request, url_for
+from flask import Flask, Response, abort, current_app, g, make_response, render_template, request, url_for
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, generate_csrf
 from redis.exceptions import RedisError
@@ -145,6 +145,7 @@ def _away(error: Exception) -> Response:
         db.session.rollback()
     except Exception:  # the connection is gone; there is nothing left to undo
         db.session.remove()
+    g._login_user = login.anonymous_user()  # nobody may be looked up while the page is made
     response = make_response(render_template("errors/away.html"), 503)
     response.headers["Retry-After"] = "10"
     return response

@@ -1,0 +1,56 @@
+"""Error pages: a human sentence in a page of its own, also when the database is away."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+
+import pytest
+from flask import Flask, abort
+
+from config import Config
+from tests.client import Browser
+from tests.conftest import House
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+def test_a_stranger_and_a_member_read_that_a_page_does_not_exist(client: Browser, cassiopee: House) -> None:
+    for person in (None, cassiopee.staff):
+        if person:
+            client.sign_in(person)
+        client.get("/nowhere", status=404)
+        assert client.html.findtext(".//h1") == "Cette page n’existe pas"
+
+
+def test_the_sentence_follows_the_language_of_the_browser(client: Browser) -> None:
+    client.get("/nowhere", status=404, headers={"Accept-Language": "en"})
+    assert client.html.get("lang") == "en"
+
+
+@pytest.fixture
+def away(test_config: Config) -> Browser:
+    """A browser on an app whose database does not answer."""
+    from app import create_app
+
+    app: Flask = create_app(
+        dataclasses.replace(test_config, database_url="postgresql+psycopg://nobody@127.0.0.1:1/none")
+    )
+    app.add_url_rule("/too-big", view_func=lambda: abort(413))
+    return Browser(app)
+
+
+def test_without_the_database_a_page_says_so(away: Browser) -> None:
+    with away.client.session_transaction() as session:
+        session["_user_id"] = "1"  # somebody who was signed in when it went away
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        answer = away.get("/sessions", status=503)
+    assert away.html.findtext(".//h1") == "Sillage revient dans un instant"
+    assert answer.headers["Retry-After"] == "10"
+    assert "private" not in answer.headers.get("Cache-Control", "")
+
+
+def test_other_errors_need_no_database_either(away: Browser) -> None:
+    away.get("/too-big", status=413)
+    assert away.html.findtext(".//h1") == "L’envoi est trop volumineux"
