@@ -93,7 +93,8 @@ def measure(rows: list[dict], wrong: bool) -> Counter:
                 if want["action"] in ("failed", "delayed"):
                     n["action of"] += 1
                     n["action ok"] += hit["action"] == want["action"]
-                    n["delayed taken as failed"] += want["action"] == "delayed" and hit["action"] == "failed"
+                    if want["action"] == "delayed" and hit["action"] == "failed":
+                        n[f"delayed taken as failed ({want['action_truth']})"] += 1
                     if hit["action"] != want["action"]:
                         faults.append(f"action {hit['action']} for {want['action']}")
                 if want["hard"] is not None:
@@ -129,7 +130,8 @@ def report(n: Counter) -> None:
         print(f"{key:28} {n[f'{key} ok']:4} / {of:4}  {n[f'{key} ok'] / of:7.1%}")
     tp, fp, fn = n["dead tp"], n["dead fp"], n["dead fn"]
     print(f"{'address dead':28} precision {tp / max(1, tp + fp):.1%}, recall {tp / max(1, tp + fn):.1%}")
-    print(f"{'delayed taken as failed':28} {n['delayed taken as failed']}")
+    for key in ("delayed taken as failed (dsn-field)", "delayed taken as failed (sisimai-output)"):
+        print(f"{key:42} {n[key]}")
     print(f"{'false alarms':28} {n['false alarms']}")
 
 

@@ -17,7 +17,6 @@ PHASES = ("connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "body",
 
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.])([2345][0-5]\d)(?=[ \-#:]|$)")
-_TAIL = re.compile(r"[ \-#:]*$")
 
 # RFC 3463, RFC 7372, RFC 7505 and what operators made of them. Looked up as 5.1.1, then x.1.1, then 5.1, then x.1.
 SURE_CODES: dict[str, Reason] = {

@@ -40,6 +40,8 @@ def is_automatic_answer(message: Message, seen: Signs, human: str) -> bool:
         return True
     if "x-autoreply" in seen.subject or "x-boxbe" in " ".join(key for key, _ in headers.fields):
         return True
+    if is_challenge(human, "") and _answers(headers, seen):
+        return True
     if signs.CHALLENGE.found_in(seen.subject) and signs.CHALLENGE.found_in(words) and _answers(headers, seen):
         return True
     suppress = fold(headers.get("x-auto-response-suppress") or "")
@@ -54,6 +56,11 @@ def is_automatic_answer(message: Message, seen: Signs, human: str) -> bool:
     ):
         return True
     return submitted.startswith("auto-generated") and absence
+
+
+def is_challenge(human: str, diagnostics: str) -> bool:
+    """A service asks the sender to prove himself; some dress it as a report of delivery."""
+    return signs.CHALLENGE_SERVICE.found_in(fold(f"{human[:3000]} {diagnostics[:1000]}"))
 
 
 def _answers(headers: Headers, seen: Signs) -> bool:

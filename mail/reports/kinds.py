@@ -14,6 +14,7 @@ from mail.reports.mime import Message
 from mail.server_words import fold
 
 _NULL = re.compile(r"^\s*(?:<\s*>|MAILER-DAEMON|<MAILER-DAEMON>|<#@\[\]>|\"?\"?\s*<>)\s*$", re.I)
+_RETURNED_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global")
 _REPLY_PREFIX = re.compile(r"^\s*(?:re|aw|sv|antw|rif|rép|res|fwd?|tr|wg|rv|i)\s*(?:\[\d+\])?\s*:", re.I)
 
 
@@ -69,9 +70,10 @@ def is_failure(message: Message, seen: Signs, human: str) -> bool:
         return False
     if seen.from_daemon:
         return (subject or body) and not (signs.ABSENCE_SUBJECT.found_in(seen.subject) and not subject)
+    returned = any(part.type in _RETURNED_TYPES for part in message.parts)
     if seen.null_sender:
-        return subject and body
-    return subject and body and _speaks_as_system(words)
+        return body and (subject or returned)
+    return subject and body and (returned or _speaks_as_system(words))
 
 
 def by_a_person(message: Message, seen: Signs) -> bool:

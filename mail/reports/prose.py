@@ -32,6 +32,7 @@ class Mention:
     line: int
     original: str | None = None
     words: list[str] = field(default_factory=list)
+    before: str = ""  # the sentence that leads to it
 
 
 def mentions(human: str, ours: frozenset[str]) -> list[Mention]:
@@ -136,8 +137,10 @@ def _attach_words(lines: list[str], found: list[Mention]) -> None:
         if _REPLY.match(lines[mention.line]):
             block = _exchange(lines, mention.line)
         else:
-            block = lines[mention.line : min(end, mention.line + 25)]
+            block = _until_another(lines[mention.line : min(end, mention.line + 25)], mention, found)
         mention.words = [line.strip() for line in block if line.strip()]
+        leading = (line.strip() for line in reversed(lines[max(0, mention.line - 4) : mention.line]))
+        mention.before = next((line for line in leading if line and "@" not in line), "")
     for number, line in enumerate(lines):
         lower = line.lower()
         for mention in found if "@" in line else ():
@@ -148,6 +151,17 @@ def _attach_words(lines: list[str], found: list[Mention]) -> None:
     for earlier, later in zip(reversed(found[:-1]), reversed(found[1:]), strict=True):
         if len(earlier.words) == 1 and later.line - earlier.line <= 2 and not _beside(earlier):
             earlier.words.extend(later.words[1:])
+
+
+def _until_another(block: list[str], mention: Mention, found: list[Mention]) -> list[str]:
+    """The lines up to one that begins anew: a rule, or a line that names another of those found."""
+    others = [m.address.lower() for m in found if m is not mention]
+    for number, line in enumerate(block[1:], 1):
+        bare = line.strip()
+        rule = len(bare) > 5 and not bare.strip("*=-_#~")
+        if (rule and number > 1 and bare[0] != "=") or ("@" in line and any(o in line.lower() for o in others)):
+            return block[:number]
+    return block
 
 
 def _exchange(lines: list[str], number: int) -> list[str]:

@@ -52,7 +52,10 @@ def _read(message: Message) -> Report:
         )
 
     status = _status_fields(message, text)
-    if status.recipients or (status.message and message.report_type == "delivery-status"):
+    told = " ".join(fields.get("diagnostic-code", "") for fields in status.recipients)
+    codes = [code for code in (status_of(fields.get("status", "")) for fields in status.recipients) if code]
+    challenge = answers.is_challenge(human, told) and all(code.split(".")[1] in "07" for code in codes)
+    if not challenge and (status.recipients or (status.message and message.report_type == "delivery-status")):
         return _from_fields(message, seen, human, returned, status, base)
 
     receipt = answers.receipt(message)
@@ -67,8 +70,9 @@ def _read(message: Message) -> Report:
             reporting_mta=typed(receipt.get("reporting-ua") or "") or None,
         )
 
-    answered = answers.is_automatic_answer(message, seen, human)
-    if kinds.is_failure(message, seen, human) and not (answered and kinds.by_a_person(message, seen)):
+    answered = challenge or answers.is_automatic_answer(message, seen, human)
+    a_person = challenge or (answered and kinds.by_a_person(message, seen))
+    if not a_person and kinds.is_failure(message, seen, human):
         return _from_prose(message, seen, human, returned, base)
 
     if answered:
@@ -119,7 +123,11 @@ def _from_fields(
                 continue
             address = named[0].address
         mention = spoken.get(address.lower()) or (spoken.get(original.lower()) if original else None)
-        words = " ".join(mention.words) if mention else (_before_fields(human) if len(status.recipients) == 1 else "")
+        words = (
+            f"{mention.before} {' '.join(mention.words)}"
+            if mention
+            else (_before_fields(human) if len(status.recipients) == 1 else "")
+        )
         recipients.append(_one_by_fields(fields, address, original, words, seen, human))
     recipients = _once_each(recipients)
     kind = _kind_of([r.action for r in recipients])
@@ -158,6 +166,7 @@ def _one_by_fields(
         diagnostic=diagnostic,
         words=words,
         status_comment=fields.get("status", ""),
+        category=fields.get("x-powermta-bouncecategory", "").lower(),
         remote_host=typed(fields.get("remote-mta", "")) or None,
     )
 
@@ -229,7 +238,7 @@ def _recipients_of(
             action=action,
             status=None,
             diagnostic=" ".join(m.words),
-            words=human if len(spoken) == 1 else "",
+            words=f"{m.before} {' '.join(m.words)} {human if len(spoken) == 1 else ''}",
         )
         for m in spoken
     )

@@ -15,9 +15,28 @@ from mail.server_words import fold
 from models.words import Reason
 
 LONGEST = 2000
+# PowerMTA's own word for it (X-PowerMTA-BounceCategory), where the server's words say less.
+_CATEGORIES = {
+    "bad-mailbox": Reason.USER_UNKNOWN,
+    "bad-domain": Reason.DOMAIN_UNKNOWN,
+    "inactive-mailbox": Reason.MAILBOX_DISABLED,
+    "quota-issues": Reason.MAILBOX_FULL,
+    "spam-related": Reason.SPAM,
+    "virus-related": Reason.CONTENT,
+    "content-related": Reason.CONTENT,
+    "policy-related": Reason.POLICY,
+    "invalid-sender": Reason.SENDER_REJECTED,
+    "relaying-issues": Reason.SENDER_REJECTED,
+    "message-expired": Reason.EXPIRED,
+    "no-answer-from-host": Reason.UNREACHABLE,
+    "bad-connection": Reason.UNREACHABLE,
+    "routing-errors": Reason.UNREACHABLE,
+    "protocol-errors": Reason.UNREACHABLE,
+}
 _AFTER_DATA = re.compile(
     r"in reply to (?:end of )?data|after (?:end of )?data|end of data command|\(data\)|smtp command data\b"
 )
+_AT_RCPT = re.compile(r"rcpt[ _]to\b|smtp:rcpt|rcpt command")
 # Said of boxes that exist, too: RFC 5321's stock sentence for any 550, and what some say only once they saw the mail.
 _VAGUE = ("mailbox unavailable", "mailbox is unavailable", "doesn't have a", "recipient not found", "not a registered")
 _CERTAIN = (
@@ -36,6 +55,7 @@ def recipient(
     diagnostic: str,
     words: str = "",
     status_comment: str = "",
+    category: str = "",
     remote_host: str | None = None,
 ) -> ReportedRecipient:
     """One recipient, complete. `status` is the Status field (None: there are no fields, only words), `words` what the
@@ -56,7 +76,10 @@ def recipient(
             )
             if reason is Reason.UNKNOWN or other not in (Reason.UNKNOWN, Reason.POLICY):
                 reason = other
-        dead = _dead(reason, status, enhanced, fold(f"{said} {words[:LONGEST]}")) if final else False
+        if reason in (Reason.UNKNOWN, Reason.POLICY) and category in _CATEGORIES:
+            reason = _CATEGORIES[category]
+        certain = _CATEGORIES.get(category) is reason
+        dead = _dead(reason, status, enhanced, certain, fold(f"{said} {words[:LONGEST]}")) if final else False
     return ReportedRecipient(address, original, action, status or enhanced, code, diagnostic, remote_host, reason, dead)
 
 
@@ -73,7 +96,7 @@ def _comment(status_field: str) -> str:
     return match[1] if match else ""
 
 
-def _dead(reason: Reason, status: str | None, enhanced: str | None, said: str) -> bool | None:
+def _dead(reason: Reason, status: str | None, enhanced: str | None, certain: bool, said: str) -> bool | None:
     """True, False, or None where the words condemn the address but not beyond doubt."""
     condemned = address_dead(reason)
     if not condemned:
@@ -83,10 +106,10 @@ def _dead(reason: Reason, status: str | None, enhanced: str | None, said: str) -
         return None
     if reason is Reason.DOMAIN_UNKNOWN:
         return True if first == "5" else None
-    if subject == "1" and detail != "0":
+    if certain or (subject == "1" and detail != "0"):
         return True
     if any(phrase in said for phrase in _VAGUE):
         return None
     if status is None or detail != "0":
         return True
-    return True if any(phrase in said for phrase in _CERTAIN) else None
+    return True if _AT_RCPT.search(said) or any(phrase in said for phrase in _CERTAIN) else None
