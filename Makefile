@@ -50,7 +50,7 @@ messages: .venv/stamp ## bring the catalogues up to date with the words in code 
 	@$(BIN)/pybabel compile -d translations
 
 chaos: .venv/stamp compile-messages ## kill workers and servers while e-mails leave: none lost, none doubled
-	@$(BIN)/python -m bench.chaos $(CHAOS_ARGS)
+	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 bench: .venv/stamp compile-messages ## measure pages, sending and reports
 	@$(BIN)/python -m bench $(BENCH_ARGS)

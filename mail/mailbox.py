@@ -20,8 +20,7 @@ from sqlalchemy import text
 from extensions import db, settings
 from mail import news
 from mail.matching import match
-from mail.reports import fence
-from mail.reports.report import Report
+from mail.reports import Fence, Report
 from mail.tracking import record
 
 log = logging.getLogger("sillage.inbound")
@@ -31,6 +30,8 @@ _LARGEST = 50 * 1024 * 1024
 # What is kept of a report: its headers and its words; nobody needs the rest of a 50 MB message.
 _KEPT = 2 * 1024 * 1024
 _IMAP_TIMEOUT = 30
+# A message whose reader died so many times is filed as poison, and the next one goes on.
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,13 @@ def poll() -> int:
 def take(arrivals: Iterator[Arrival]) -> int:
     """Apply arrivals one by one, each in a transaction of its own."""
     count = 0
-    for arrival in arrivals:
-        digest = hashlib.sha256(arrival.raw).hexdigest()
-        if not _known(digest):
-            report = fence.read(arrival.raw)
-            count += _apply(arrival, digest, report)
-        arrival.done()
+    with Fence() as fence:
+        for arrival in arrivals:
+            digest = hashlib.sha256(arrival.raw).hexdigest()
+            if not _known(digest):
+                tries = (fence.read(arrival.raw) for _ in range(_TRIES))
+                count += _apply(arrival, digest, next((report for report in tries if report), None))
+            arrival.done()
     return count
 
 
