@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, bigid, created, one_of, owner, public_id, word
@@ -80,6 +81,8 @@ class Address(Model):
     __table_args__ = (
         UniqueConstraint("organisation_id", "address", "name"),
         Index("ix_address_domain", "organisation_id", "domain"),
+        Index("ix_address_folded", "folded", postgresql_using="gin", postgresql_ops={"folded": "gin_trgm_ops"}),
+        Index("ix_address_words", "words", postgresql_using="gin"),
     )
 
     id: Mapped[bigid]
@@ -87,12 +90,28 @@ class Address(Model):
     address: Mapped[str] = mapped_column(Text, nullable=False)
     name: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     domain: Mapped[str] = mapped_column(Text, nullable=False)
+    # what searches look at, folded by the database; read by history's queries alone
+    folded: Mapped[str] = mapped_column(
+        Text, Computed("fold_text(address || ' ' || name)", persisted=True), nullable=False, deferred=True
+    )
+    words: Mapped[str] = mapped_column(
+        TSVECTOR, Computed("words_of(organisation_id, address || ' ' || name)", persisted=True),
+        nullable=False, deferred=True,
+    )  # fmt: skip
 
 
-def _newest(name: str, *columns: str, where: str | None = None) -> Index:
+def _newest(name: str, *columns: str, where: str | None = None, include: tuple[str, ...] = ()) -> Index:
     """A btree that serves keyset pages of `columns`, newest first."""
+    keys = [text(column) if column.startswith("(") else column for column in columns]
     order = [text(f"{column} DESC") for column in ("created_at", "id")]
-    return Index(name, *columns, *order, postgresql_where=text(where) if where else None)
+    return Index(
+        name, *keys, *order, postgresql_where=text(where) if where else None, postgresql_include=list(include)
+    )
+
+
+# Orders e-mails by when they left, those that never did at the end.
+SENT_OR_NEVER = "coalesce(sent_at, '-infinity'::timestamptz)"
+_WITH_FILES = "(attachment_count > 0)"
 
 
 class Email(Model):
@@ -108,8 +127,12 @@ class Email(Model):
         _newest("ix_email_session", "training_session_id", where="training_session_id IS NOT NULL"),
         _newest("ix_email_contact", "contact_id", where="contact_id IS NOT NULL"),
         _newest("ix_email_address", "address_id"),
-        _newest("ix_email_status", "organisation_id", "status"),
-        _newest("ix_email_type", "organisation_id", "type"),
+        # docs/decisions/history-indexes.md says which filter each of these serves
+        _newest("ix_email_status", "organisation_id", "status", _WITH_FILES, include=("attachment_count",)),
+        _newest("ix_email_type", "organisation_id", "type", "status", _WITH_FILES, include=("attachment_count",)),
+        Index("ix_email_sent", "organisation_id", text(f"{SENT_OR_NEVER} DESC"), text("id DESC")),
+        Index("ix_email_updated", "organisation_id", text("updated_at DESC"), text("id DESC")),
+        Index("ix_email_subject_words", "subject_words", postgresql_using="gin"),
         Index("ix_email_resend_of", "resend_of_id", postgresql_where=text("resend_of_id IS NOT NULL")),
         Index("ix_email_mailing", "mailing_id", postgresql_where=text("mailing_id IS NOT NULL")),
     )
@@ -128,6 +151,9 @@ class Email(Model):
     resend_of_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("email.id", ondelete="SET NULL"))
     type: Mapped[str] = mapped_column(Text, nullable=False)  # an EmailType's value, or a program's own word
     subject: Mapped[str] = mapped_column(Text, nullable=False)
+    subject_words: Mapped[str] = mapped_column(  # read by history's queries alone
+        TSVECTOR, Computed("words_of(organisation_id, subject)", persisted=True), nullable=False, deferred=True
+    )
     attachment_count: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("0"))
     open_measured: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
     created_at: Mapped[created]

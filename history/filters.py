@@ -1,0 +1,196 @@
+"""HistoryFilter: what a reader of the history asked for, as a value.
+
+Query string ⇄ value: from_query never raises (unknown values are dropped), to_query is canonical (defaults and blanks
+dropped, one spelling for one question), and from_query(to_query(f)) == f. The same string drives the table, the count,
+the exports and the API. Its SQL is history.columns', its words on screen history.sentences', its form history.form's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from history.periods import DateField, Days, Period, days, read_day
+from models.words import Status, StatusGroup
+
+LIMITS = (25, 50, 100, 200)
+DEFAULT_LIMIT = 50
+LONGEST_TEXT = 200
+MOST_VALUES = 40
+_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+_THREE = re.compile(r"[^\W_]{3}")
+_SESSION_ID, _CONTACT_ID = re.compile(r"S-[0-9a-z]{1,20}"), re.compile(r"C-[0-9a-z]{1,20}")
+
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class HistoryFilter:
+    """One question to the history. Build it with from_query or `with_`; the fields are then in canonical form.
+
+    `status` holds codes of Status and StatusGroup; `session` and `contact` a public id or words of the name;
+    `attachment` is yes, no or empty; `sort` is -date (newest first) or date, by the date that `date_field` names.
+    """
+
+    status: tuple[str, ...] = ()
+    recipient: str = ""
+    subject: str = ""
+    type: tuple[str, ...] = ()
+    date_field: DateField = DateField.CREATED
+    period: Period | None = None
+    first: date | None = None  # the query's `from`
+    last: date | None = None  # the query's `to`
+    attachment: str = ""
+    session: str = ""
+    contact: str = ""
+    learners: bool = False  # on a company's record: its learners' e-mails too
+    sort: str = "-date"
+    cursor: str = ""
+    limit: int = DEFAULT_LIMIT
+
+    @classmethod
+    def from_query(cls, query: MultiDict[str, str] | Iterable[tuple[str, str]]) -> Self:
+        """The filter that a query string asks for; nonsense is dropped, never an error."""
+        args = query if isinstance(query, MultiDict) else MultiDict(list(query))
+        period, first, last = _period(args)
+        return cls(
+            status=_statuses(args.getlist("status")),
+            recipient=_text(args.get("recipient", "")),
+            subject=_text(args.get("subject", "")),
+            type=_types(args.getlist("type")),
+            date_field=_member(DateField, args.get("date_field", "")) or DateField.CREATED,
+            period=period,
+            first=first,
+            last=last,
+            attachment=_one_of(args.get("attachment", ""), ("yes", "no")),
+            session=_text(args.get("session", "")),
+            contact=_text(args.get("contact", "")),
+            learners=args.get("learners", "") == "yes",
+            sort=_one_of(args.get("sort", ""), ("date",)) or "-date",
+            cursor=args.get("cursor", "").strip()[:300].replace("\0", ""),
+            limit=_limit(args.get("limit", "")),
+        )
+
+    def to_query(self) -> Pairs:
+        """The canonical pairs: fixed order, no defaults, no blanks."""
+        pairs: Pairs = [("status", code) for code in self.status]
+        pairs += [("recipient", self.recipient), ("subject", self.subject)]
+        pairs += [("type", code) for code in self.type]
+        pairs += [
+            ("date_field", "" if self.date_field is DateField.CREATED else self.date_field.value),
+            ("period", self.period.value if self.period else ""),
+            ("from", self.first.isoformat() if self.first else ""),
+            ("to", self.last.isoformat() if self.last else ""),
+            ("attachment", self.attachment),
+            ("session", self.session),
+            ("contact", self.contact),
+            ("learners", "yes" if self.learners else ""),
+            ("sort", "" if self.sort == "-date" else self.sort),
+            ("limit", "" if self.limit == DEFAULT_LIMIT else str(self.limit)),
+            ("cursor", self.cursor),
+        ]
+        return [(key, value) for key, value in pairs if value]
+
+    def address(self, path: str, **changes: Any) -> str:
+        """`path` with the canonical query of this filter (after `changes`)."""
+        query = urlencode((self.with_(**changes) if changes else self).to_query())
+        return f"{path}?{query}" if query else path
+
+    def with_(self, **changes: Any) -> Self:
+        """The same question with other values. Any change but the cursor's goes back to the first page."""
+        changes.setdefault("cursor", "")
+        return replace(self, **changes)
+
+    def without(self, field: str, value: str | None = None) -> Self:
+        """The question without one of its conditions (of a repeatable one: without that value)."""
+        if field in ("status", "type") and value is not None:
+            return self.with_(**{field: tuple(v for v in getattr(self, field) if v != value)})
+        if field == "period":
+            return self.with_(period=None, first=None, last=None)
+        return self.with_(**{field: HistoryFilter.__dataclass_fields__[field].default})
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """The statuses asked for, groups opened, in the vocabulary's order; all of them or none: empty."""
+        asked: set[Status] = set()
+        for code in self.status:
+            group = _member(StatusGroup, code)
+            asked.update(group.statuses if group else (Status(code),))
+        return () if len(asked) == len(Status) else tuple(s for s in Status if s in asked)
+
+    @property
+    def newest_first(self) -> bool:
+        return self.sort == "-date"
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything is filtered out (order, page and size do not count)."""
+        return self.with_(date_field=DateField.CREATED, sort="-date", limit=DEFAULT_LIMIT) != HistoryFilter()
+
+    def days(self, now: datetime, zone: str) -> Days:
+        """The days of the period as of `now`, in `zone`."""
+        return days(self.period, now, zone, self.first, self.last) if self.period else Days(None, None)
+
+    @property
+    def session_id(self) -> str:
+        """The public id in `session`, empty when it holds words."""
+        return self.session if _SESSION_ID.fullmatch(self.session) else ""
+
+    @property
+    def contact_id(self) -> str:
+        """The public id in `contact`, empty when it holds words."""
+        return self.contact if _CONTACT_ID.fullmatch(self.contact) else ""
+
+
+def is_short(part: str) -> bool:
+    """No three letters or digits in a row: only word beginnings are looked at, for an index needs three."""
+    return not _THREE.search(part)
+
+
+def _text(raw: str) -> str:
+    """One line of at most LONGEST_TEXT characters; empty when it holds neither letter nor digit."""
+    text = " ".join(raw.replace("\0", " ").encode("utf-8", "ignore").decode().split())[:LONGEST_TEXT].strip()
+    return text if any(c.isalnum() for c in text) else ""
+
+
+def _one_of(raw: str, known: tuple[str, ...]) -> str:
+    return raw if raw in known else ""
+
+
+def _member(words: Any, raw: str) -> Any:
+    return words(raw) if raw in words._value2member_map_ else None
+
+
+def _statuses(raw: list[str]) -> tuple[str, ...]:
+    """Known codes, groups first; a status that its group already holds is dropped."""
+    groups = [group for group in StatusGroup if group.value in raw]
+    held = {status for group in groups for status in group.statuses}
+    return (*(g.value for g in groups), *(s.value for s in Status if s.value in raw and s not in held))
+
+
+def _types(raw: list[str]) -> tuple[str, ...]:
+    return tuple(sorted({code for code in raw if _TYPE.fullmatch(code)})[:MOST_VALUES])
+
+
+def _limit(raw: str) -> int:
+    """1 to LIMITS' last; what is no such number is the default."""
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 7 and int(raw)):
+        return DEFAULT_LIMIT
+    return min(int(raw), LIMITS[-1])
+
+
+def _period(args: MultiDict[str, str]) -> tuple[Period | None, date | None, date | None]:
+    """Dates count where the period is `custom` or not said; without dates, `custom` says nothing."""
+    period = _member(Period, args.get("period", ""))
+    if period not in (None, Period.CUSTOM):
+        return period, None, None
+    first, last = read_day(args.get("from", "")), read_day(args.get("to", ""))
+    if first and last and first > last:
+        first, last = last, first
+    return (Period.CUSTOM, first, last) if first or last else (None, None, None)

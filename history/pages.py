@@ -1,0 +1,109 @@
+"""browse(): one page of a history in one statement, a second where words are rare, and a last one for the count.
+
+Words are first looked for among the next e-mails of the walk: frequent ones fill the page there. Where they are rare
+their own index is asked; in between, walking on is the quicker way. Nothing scans.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from extensions import db
+from history import cursors
+from history.cursors import Cursor
+from history.filters import HistoryFilter
+from history.periods import DateField
+from history.query import COUNTED, Question, measures
+from history.rows import Count, Page, Row
+from history.scope import Scope
+
+# E-mails looked at before an index of words is asked; how far a walk goes on where words are neither frequent nor
+# rare; how many are looked at for a count. A walked e-mail costs about 1 to 2 µs.
+_NEAR = 1_000
+_FURTHER = 30_000
+_COUNTED_NEAR = 10_000
+
+
+@dataclass
+class _Found:
+    rows: list[Row]
+    count: Count | None = None
+
+
+def browse(scope: Scope, filter_: HistoryFilter, now: datetime | None = None) -> Page:
+    """The page that `filter_` asks for. `now` is the moment its periods end at (default: this one)."""
+    question = Question(scope, filter_, now or datetime.now(UTC))
+    cursor = cursors.read(filter_.cursor, question.order)
+    wanted = filter_.limit + 1
+    found = _seek(question, wanted, cursor) if question.texts else _walk(question, wanted, cursor)
+    rows, more = found.rows[: filter_.limit], len(found.rows) == wanted
+    backward = cursor is not None and cursor.backward
+    if backward:
+        rows.reverse()
+    has_previous, has_next = (more, True) if backward else (cursor is not None, more)
+    whole = cursor is None and not more
+    count = Count(len(rows)) if whole else found.count or _count(question)
+    return Page(
+        rows=rows,
+        previous=_beside(question, rows[0], True) if rows and has_previous else "",
+        next=_beside(question, rows[-1], False) if rows and has_next else "",
+        count=count,
+    )
+
+
+def _beside(question: Question, row: Row, backward: bool) -> str:
+    at = {DateField.CREATED: row.created_at, DateField.SENT: row.sent_at, DateField.UPDATED: row.updated_at}[
+        question.by
+    ]
+    return Cursor(question.order, backward, at, row.id).write()
+
+
+def _walk(question: Question, wanted: int, cursor: Cursor | None) -> _Found:
+    return _Found([Row(*r) for r in db.session.execute(question.rows(question.page(wanted, cursor), cursor))])
+
+
+def _seek(question: Question, wanted: int, cursor: Cursor | None) -> _Found:
+    """A page of what holds the words: near, further on, or by their own index."""
+    found, walked, holding = _near(question, _NEAR, wanted, cursor)
+    if len(found.rows) == wanted or walked < _NEAR:
+        return found
+    rarest = min(question.texts, key=lambda t: holding[t] - t.worth * _NEAR)
+    if len(found.rows) >= rarest.worth * _NEAR:
+        found, walked, _ = _near(question, _FURTHER, wanted, cursor)
+        if len(found.rows) == wanted or walked < _FURTHER:
+            return found
+    page, total = question.sought(rarest, wanted, cursor)
+    result = _measured(question.rows(page, cursor, select(total.label("total"))), 1)
+    rows, (total_found,) = result
+    return _Found(rows, _capped(total_found))
+
+
+def _near(question: Question, most: int, wanted: int, cursor: Cursor | None) -> tuple[_Found, int, dict[Any, int]]:
+    """What a walk of `most` e-mails finds, how many it walked, how many of these hold each of the words."""
+    walked, page = question.near(most, wanted, cursor)
+    statement = question.rows(page, cursor, measures(walked, page, wanted, question.texts))
+    rows, (count, *holding) = _measured(statement, 1 + len(question.texts))
+    return _Found(rows), count or 0, dict(zip(question.texts, (h or 0 for h in holding), strict=True))
+
+
+def _measured(statement: Any, measure_count: int) -> tuple[list[Row], tuple[Any, ...]]:
+    """The rows of a statement whose first columns are measures, which even an empty page has."""
+    result = db.session.execute(statement).all()
+    rows = [Row(*r[measure_count:]) for r in result if r[measure_count] is not None]
+    return rows, tuple(result[0][:measure_count])
+
+
+def _count(question: Question) -> Count:
+    """How many answer: exact up to COUNTED; where words had to be looked for along a walk, at least so many."""
+    if not question.texts:
+        return _capped(db.session.execute(question.counted_walk()).scalar_one())
+    walked, holding = db.session.execute(question.counted_near(_COUNTED_NEAR)).one()
+    return Count(min(holding, COUNTED), exact=walked < _COUNTED_NEAR and holding <= COUNTED)
+
+
+def _capped(number: int) -> Count:
+    return Count(min(number, COUNTED), exact=number <= COUNTED)

@@ -1,0 +1,167 @@
+"""Row: one e-mail as lists show it, read by Core and without its body; Page and Count.
+
+What a row needs is COLUMNS, joined in one statement by `with_everything`. A body is not among them and cannot be
+reached from a row: it is history.detail's.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, FromClause, Select, case, func, literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+
+from history.chips import Shown, chips, is_final
+from models import Address, Attachment, Blob, Contact, Email, OutboxEntry, Sender, TrainingSession, User
+from models.words import ContactKind, EmailType, QueueState, Reason, Status
+
+
+class FileName(NamedTuple):
+    """An attachment's name in a list; its bytes are at /emails/E-…/attachments/position."""
+
+    position: int
+    filename: str
+    size: int
+    media_type: str
+
+
+@dataclass(slots=True)
+class Row:
+    """One e-mail in a list. The order of the fields is COLUMNS' order."""
+
+    id: int
+    public_id: str
+    created_at: datetime
+    updated_at: datetime
+    sent_at: datetime | None
+    type: str
+    subject: str
+    status: Status
+    reason: Reason | None
+    marks: int
+    open_measured: bool
+    is_resend: bool
+    attachment_count: int
+    attachments: Any  # [FileName]
+    address: str
+    recipient_name: str
+    contact_id: str | None
+    contact_name: str | None
+    contact_kind: ContactKind | None
+    session_id: str | None
+    session_title: str | None
+    requested_by: str | None
+    sender_address: str
+    sender_paused: bool
+    queue_state: QueueState | None
+    attempt_count: int | None
+    next_attempt_at: datetime | None
+    now: datetime
+
+    def __post_init__(self) -> None:
+        self.attachments = [FileName(*parts) for parts in self.attachments or ()]
+
+    @property
+    def type_label(self) -> str:
+        """The type's French label (a message id), or a program's own word."""
+        return EmailType(self.type).label if self.type in EmailType._value2member_map_ else self.type
+
+    @property
+    def recipient(self) -> str:
+        """The person's name, else the address."""
+        return self.recipient_name or self.contact_name or self.address
+
+    @property
+    def chips(self) -> list[Shown]:
+        return chips(self, self.now)
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more is expected (STATUSES.md)."""
+        return is_final(self, self.now)
+
+    @property
+    def version(self) -> str:
+        """Changes whenever what a row shows may change by itself; so a page knows which rows are stale."""
+        shown = (self.status, self.reason, self.marks, self.queue_state, self.attempt_count, self.next_attempt_at)
+        return f"{zlib.crc32(repr((*shown, self.sent_at, self.sender_paused, self.final)).encode()):08x}"
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many e-mails answer a filter: exactly `value`, or more than that when `exact` is False."""
+
+    value: int
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: its rows, the cursors of its neighbours ('' for none), and the count of all pages."""
+
+    rows: list[Row]
+    previous: str
+    next: str
+    count: Count
+
+
+def _attachments(email: FromClause) -> ColumnElement[Any]:
+    """[[position, filename, size, media type], …] of one e-mail; not even looked for where there are none."""
+    listed = (
+        select(
+            func.jsonb_agg(
+                aggregate_order_by(
+                    func.jsonb_build_array(Attachment.position, Attachment.filename, Blob.size, Blob.media_type),
+                    Attachment.position,
+                ),
+                type_=JSONB,
+            )
+        )
+        .select_from(Attachment)
+        .join(Blob, Blob.sha256 == Attachment.sha256)
+        .where(Attachment.email_id == Email.id)
+        .correlate(email)
+        .scalar_subquery()
+    )
+    return case((Email.attachment_count > literal_column("0"), listed))
+
+
+COLUMNS: tuple[ColumnElement[Any], ...] = (
+    Email.id, Email.public_id, Email.created_at, Email.updated_at, Email.sent_at, Email.type, Email.subject,
+    Email.status, Email.reason, Email.marks, Email.open_measured,
+    Email.resend_of_id.is_not(None).label("is_resend"),
+    Email.attachment_count, _attachments(Email.__table__).label("attachments"),
+    Address.address, Address.name.label("recipient_name"),
+    Contact.public_id.label("contact_id"), Contact.name.label("contact_name"), Contact.kind.label("contact_kind"),
+    TrainingSession.public_id.label("session_id"), TrainingSession.title.label("session_title"),
+    User.name.label("requested_by"),
+    Sender.address.label("sender_address"), Sender.paused_at.is_not(None).label("sender_paused"),
+    OutboxEntry.state.label("queue_state"), OutboxEntry.attempt_count, OutboxEntry.next_attempt_at,
+    func.now().label("now"),
+)  # fmt: skip
+
+
+def with_everything(start: FromClause, on: ColumnElement[bool]) -> FromClause:
+    """`start` joined to its e-mail by `on`, and the e-mail to all that COLUMNS names."""
+    return (
+        start.join(Email, on)
+        .join(Address, Address.id == Email.address_id)
+        .join(Sender, Sender.id == Email.sender_id)
+        .outerjoin(Contact, Contact.id == Email.contact_id)
+        .outerjoin(TrainingSession, TrainingSession.id == Email.training_session_id)
+        .outerjoin(User, User.id == Email.requested_by_id)
+        .outerjoin(OutboxEntry, OutboxEntry.email_id == Email.id)
+    )
+
+
+def by_public_id(organisation_id: int, public_ids: list[str]) -> Select[Any]:
+    """The rows of those e-mails of that organisation; foreign and unknown ids give none."""
+    wanted = func.unnest(public_ids).table_valued("public_id").render_derived(name="wanted")
+    return (
+        select(*COLUMNS)
+        .select_from(with_everything(wanted, Email.public_id == wanted.c.public_id))
+        .where(Email.organisation_id == organisation_id)
+    )
