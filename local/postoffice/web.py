@@ -30,7 +30,7 @@ from local.postoffice.behaviours import PLAIN, TABLE
 PAGE_SIZE = 50
 _TEXT_LIMIT = 200_000
 _PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; "
+    "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
 _BODY_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
@@ -111,14 +111,14 @@ def create_page(maildir: Path, read: Callable[[bytes], int]) -> Flask:
     def guard(response: Response) -> Response:
         response.headers.setdefault("Content-Security-Policy", _PAGE_POLICY)
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Referrer-Policy"] = "same-origin"  # "no-referrer" makes a form say it comes from nowhere
         response.headers["Cache-Control"] = "no-store"
         return response
 
     @app.context_processor
     def words() -> dict[str, object]:
         language = request.accept_languages.best_match(["fr", "en"], "fr")
-        return {"_": _ENGLISH.__getitem__ if language == "en" else str, "language": language}
+        return {"_": _ENGLISH.__getitem__ if language == "en" else _french, "language": language}
 
     @app.get("/")
     def mails() -> str:
@@ -176,6 +176,11 @@ def create_page(maildir: Path, read: Callable[[bytes], int]) -> Flask:
         return redirect(url_for("mail", key=key, loaded=loaded), 303)
 
     return app
+
+
+def _french(words: str) -> str:
+    """As French is printed: a curved apostrophe, a fixed space before the colon."""
+    return words.replace("'", "’").replace(" :", "\xa0:")
 
 
 def _listed(maildir: Path, search: str) -> Iterator[Listed]:
