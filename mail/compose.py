@@ -16,7 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from documents.blobs import Stored
 from errors import UserMistake
-from mail import letters, merge_tags, mime
+from mail import headers, letters, merge_tags
 from mail.letters import Words
 from mail.merge_tags import Merged
 from models import Contact, Organisation, TrainingSession, User
@@ -38,7 +38,7 @@ class File:
     @classmethod
     def of(cls, filename: str, stored: Stored) -> File:
         """A blob under a name. Raises UserMistake for a name no file may have."""
-        name = mime.file_name(re.split(r"[/\\]", filename)[-1].strip())
+        name = headers.file_name(re.split(r"[/\\]", filename)[-1].strip())
         if not name or name in (".", "..") or re.search("[\u200e\u200f\u202a-\u202e\u2066-\u2069]", name):
             message = N_("Ce nom de fichier n'est pas permis, renommez-le : %(name)s")
             raise UserMistake(message, "files", name=filename[-100:])
@@ -75,7 +75,7 @@ def unreachable(contact: Contact) -> str | None:
         return N_("Pas d'adresse e-mail")
     try:
         validate_email(contact.email, check_deliverability=False, allow_smtputf8=True, test_environment=True)
-        mime.wire_address(contact.email)
+        headers.wire_address(contact.email)
     except (EmailNotValidError, UserMistake):
         return N_("Adresse e-mail non valable")
     return None
@@ -130,14 +130,14 @@ class Writing:
         language = self.language_for(contact)
         letter, values = self._letters[language], self._values(contact, language)
         field = f"subject_{language}"
-        subject = mime.one_line(letter.subject.render(values).replace("\t", " ").strip(), field)
+        subject = headers.one_line(letter.subject.render(values).replace("\t", " ").strip(), field)
         subject = " ".join(subject.split(" "))
         if not subject:
             raise UserMistake(N_("L'objet est vide."), field)
         if len(subject) > LONGEST_SUBJECT:
             raise UserMistake(N_("L'objet est trop long."), field)
         return Draft(
-            recipient=contact.email.strip(), name=mime.one_line(contact.name, "people"), contact_id=contact.id,
+            recipient=contact.email.strip(), name=headers.one_line(contact.name, "people"), contact_id=contact.id,
             training_session_id=self.training_session.id if self.training_session else None, type=self.type,
             subject=subject, html=letter.html.render(values), text=letter.text.render(values), files=files,
         )  # fmt: skip
@@ -169,7 +169,7 @@ def _compiled(words: Words, language: str) -> _Letter:
         raise UserMistake(N_("Le message est vide."), message)
     text = merge_tags.compiled(letters.plain(words.message), field=message)
     html = merge_tags.compiled(letters.page(words.message, language), html=True, field=message)
-    return _Letter(merge_tags.compiled(mime.one_line(words.subject.strip(), subject), field=subject), html, text)
+    return _Letter(merge_tags.compiled(headers.one_line(words.subject.strip(), subject), field=subject), html, text)
 
 
 def drafts(writing: Writing, contacts: Sequence[Contact], files_for: FilesFor | None = None) -> list[Draft]:

@@ -14,7 +14,7 @@ import email.policy
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
@@ -26,22 +26,21 @@ from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
-import idna
-
 from documents import blobs
-from errors import UserMistake
-from models.words import N_
+from mail.headers import file_name, mailbox, message_id_header, one_line, subject_header, wire_address
 
 if TYPE_CHECKING:
     from mail.compose import Draft, File
+
+__all__ = [
+    "Frozen", "ReadBlob", "Shown", "attached", "build", "freeze", "from_quoted_printable", "join", "pixel",
+    "quoted_printable", "sealed", "shown", "wire_address", "with_pixel",
+]  # fmt: skip
 
 ReadBlob = Callable[[str], bytes]
 # "=_" can occur neither in quoted-printable nor in base64, so no part can ever hold a boundary.
 _MIXED, _ALTERNATIVE = "=_sillage_mixed", "=_sillage_alternative"
 _HEAD, _TEXT, _HTML, _FILE = "X-Splice-Head: here", "--text--", "--html--", b"--file--"
-_PLAIN_SUBJECT = re.compile(r"[!-~](?:[ -~]{0,64}[!-~])?")
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 '-]{0,50}[A-Za-z0-9])?")
-_UNWANTED = re.compile("[\x00-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]")
 _WORD = r"=\?[\w-]+\?[bqBQ]\?[!->@-~]*\?="
 _WORDS = re.compile(rf"(?<!\S){_WORD}(?:[ \t]+{_WORD})*(?!\S)")
 _ENCODED_LIMIT = 48 * 1024 * 1024
@@ -79,65 +78,6 @@ class Shown:
     headers: list[tuple[str, str]]
 
 
-def one_line(value: str, field: str | None = None) -> str:
-    """The value, if it may stand in a header. Raises UserMistake for line ends and control characters."""
-    if _UNWANTED.search(value):
-        raise UserMistake(N_("Un retour à la ligne ou un caractère de contrôle n'est pas permis ici."), field)
-    return value
-
-
-def file_name(value: str) -> str:
-    """An attachment's name. An encoded word in it would be read as something else by some mail programs."""
-    if "=?" in value:
-        raise UserMistake(
-            N_("Ce nom de fichier n'est pas permis ; renommez le fichier : %(name)s"), "files", name=value
-        )
-    return one_line(value, "files")
-
-
-def wire_address(address: str) -> tuple[str, bool]:
-    """The address as SMTP takes it (domain in IDNA) and whether it needs SMTPUTF8 (local part beyond ASCII)."""
-    local, at, domain = one_line(address).rpartition("@")
-    if not at or not local or not domain or len(address) > 320 or re.search(r"[\s<>,;\"()\\]", address):
-        raise UserMistake(N_("Cette adresse e-mail n'est pas valide : %(address)s"), "email", address=address)
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError as error:
-            message = N_("Cette adresse e-mail n'est pas valide : %(address)s")
-            raise UserMistake(message, "email", address=address) from error
-    return f"{local}@{domain}", not local.isascii()
-
-
-def encoded_words(value: str) -> list[str]:
-    """RFC 2047: UTF-8 in base64, 75 characters a word at most, no character cut in two."""
-    words, start, room = [], 0, 0
-    for index, char in enumerate(value):
-        width = len(char.encode())
-        if room + width > 42:
-            words.append(value[start:index])
-            start, room = index, 0
-        room += width
-    words.append(value[start:])
-    return [f"=?utf-8?b?{base64.b64encode(w.encode()).decode()}?=" for w in words]
-
-
-def subject_header(subject: str) -> str:
-    """The value of Subject, folded; plain where that says the same."""
-    if _PLAIN_SUBJECT.fullmatch(subject) and "=?" not in subject and "  " not in subject:
-        return subject
-    return "\r\n ".join(encoded_words(one_line(subject, "subject"))) if subject else ""
-
-
-def mailbox(name: str, address: str) -> str:
-    """`Name <address>`, folded, the name encoded where it must be."""
-    if not name:
-        return address
-    if _PLAIN_NAME.fullmatch(name) and "  " not in name:
-        return f"{name} <{address}>" if len(name) + len(address) < 70 else f"{name}\r\n <{address}>"
-    return "\r\n ".join([*encoded_words(one_line(name, "name")), f"<{address}>"])
-
-
 def quoted_printable(text: str) -> bytes:
     """UTF-8 in quoted-printable with CRLF lines of 76 at most (RFC 2045 6.7)."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
@@ -145,16 +85,21 @@ def quoted_printable(text: str) -> bytes:
     return encoded if encoded.endswith(b"\r\n") else encoded + b"\r\n"
 
 
-def message_id_header(message_id: str) -> str:
-    """The Message-ID in its angle brackets."""
-    return message_id if message_id.startswith("<") else f"<{message_id}>"
+def from_quoted_printable(encoded: bytes) -> str:
+    """The text of a part encoded by quoted_printable(), its lines ending in plain newlines."""
+    return binascii.a2b_qp(encoded).decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def pixel(url: str) -> str:
+    """The open pixel's element."""
+    return f'<img src="{escape(url)}" width="1" height="1" alt="" style="border:0">'
 
 
 def with_pixel(html: str, pixel_url: str | None) -> str:
     """The letter with the open pixel as its last element."""
     if not pixel_url:
         return html
-    tag = f'<img src="{escape(pixel_url)}" width="1" height="1" alt="" style="border:0">'
+    tag = pixel(pixel_url)
     before, body, after = html.rpartition("</body>")
     return f"{before}{tag}{body}{after}" if body else html + tag
 
@@ -257,16 +202,20 @@ def _assemble(
 ) -> Frozen:
     first, *others = tails
     pieces.append(first)
-    skeleton = b"".join(pieces)
-    cuts: list[list[Any]] = []
-    digest, size = hashlib.sha256(skeleton), len(skeleton)
+    length, cuts = sum(map(len, pieces)), []
     for sha256, tail in zip(blobs_cut, others, strict=True):
-        encoded = attached(sha256, read_blob)
-        cuts.append([len(skeleton), sha256])
-        digest.update(encoded)
-        digest.update(tail)
-        size += len(encoded) + len(tail)
-        skeleton += tail
+        cuts.append([length, sha256])
+        pieces.append(tail)
+        length += len(tail)
+    return sealed(b"".join(pieces), cuts, smtputf8, read_blob)
+
+
+def sealed(skeleton: bytes, cuts: list[list[Any]], smtputf8: bool, read_blob: ReadBlob = blobs.read) -> Frozen:
+    """The message with its sha256 and size, as join() will give it."""
+    digest, size = hashlib.sha256(), 0
+    for piece in _pieces(skeleton, cuts, read_blob):
+        digest.update(piece)
+        size += len(piece)
     return Frozen(skeleton, cuts, digest.hexdigest(), size, smtputf8)
 
 
@@ -290,11 +239,16 @@ def attached(sha256: str, read_blob: ReadBlob) -> bytes:
 
 def join(skeleton: bytes, cuts: Iterable[Iterable[Any]], read_blob: ReadBlob = blobs.read) -> bytes:
     """The exact bytes again, CRLF lines, no dot-stuffing."""
-    pieces, done = [], 0
+    return b"".join(_pieces(skeleton, cuts, read_blob))
+
+
+def _pieces(skeleton: bytes, cuts: Iterable[Iterable[Any]], read_blob: ReadBlob) -> Iterator[bytes]:
+    done = 0
     for offset, sha256 in cuts:
-        pieces += [skeleton[done:offset], attached(sha256, read_blob)]
+        yield skeleton[done:offset]
+        yield attached(sha256, read_blob)
         done = offset
-    return b"".join([*pieces, skeleton[done:]])
+    yield skeleton[done:]
 
 
 def shown(skeleton: bytes) -> Shown:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import UserMistake
-from mail import mime
+from mail import headers, mime
 from mail.compose import Draft, File
 
 WHEN = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
@@ -117,12 +117,12 @@ def test_spliced_is_what_the_standard_library_builds(
     ours, theirs = parse(ours_raw), parse(built.as_bytes(policy=policy))
     assert sorted(ours.keys()) == sorted(theirs.keys())
     assert named(ours, "From") == named(theirs, "From") == (sender.name.replace(" ", ""), sender.address)
-    assert named(ours, "To") == (name.replace(" ", ""), mime.wire_address(d.recipient)[0])
+    assert named(ours, "To") == (name.replace(" ", ""), headers.wire_address(d.recipient)[0])
     for header in ("Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Type"):
         assert ours[header] == theirs[header]
     assert words(ours, "Subject") == subject == words(theirs, "Subject")
     assert dict(mime.shown(frozen.skeleton).headers)["To"] == (
-        f"{name} <{mime.wire_address(d.recipient)[0]}>" if name else mime.wire_address(d.recipient)[0]
+        f"{name} <{headers.wire_address(d.recipient)[0]}>" if name else headers.wire_address(d.recipient)[0]
     )
     assert parts(ours) == parts(theirs)
     assert frozen.smtputf8 == (not local.isascii())
@@ -155,7 +155,7 @@ def test_injected_lines_are_refused_everywhere(evil: str) -> None:
 @pytest.mark.parametrize("breaker", LINE_BREAKERS, ids=[f"U+{ord(b):04X}" for b in LINE_BREAKERS])
 def test_every_line_breaker_is_refused(breaker: str) -> None:
     with pytest.raises(UserMistake):
-        mime.one_line(f"a{breaker}b")
+        headers.one_line(f"a{breaker}b")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_every_line_breaker_is_refused(breaker: str) -> None:
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(UserMistake):
-        mime.wire_address(address)
+        headers.wire_address(address)
 
 
 def test_encoded_words_typed_by_a_person_stay_as_typed() -> None:
