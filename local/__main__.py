@@ -20,7 +20,8 @@ from types import FrameType
 
 from config import data_folder
 from local import plan, servers
-from local.processes import CannotStart, private_folder, spawn, tail, wait_until
+from local.folders import prepare
+from local.processes import CannotStart, spawn, tail, wait_until
 from local.supervisor import Child, Crew, end_leftovers, trim
 from places import Places
 
@@ -47,7 +48,7 @@ def main(make_house: Callable[[Places, list[int]], House] | None = None) -> int:
         for name, value in plan.settings_file(plan.ROOT / ".env").items():
             os.environ.setdefault(name, value)
         (make_house or House)(Places(data_folder()), asked).run()
-    except CannotStart as problem:
+    except (CannotStart, OSError) as problem:
         print(f"✗ {problem}", file=sys.stderr, flush=True)
         return 1
     except Stopped:
@@ -101,9 +102,7 @@ class House:
 
     def _be_the_only_one(self, stack: ExitStack) -> None:
         places = self.places
-        mode = 0o711 if os.geteuid() == 0 else 0o700
-        private_folder(places.data, mode)
-        private_folder(places.run, mode)
+        prepare(places)
         lock = stack.enter_context((places.run / "supervisor.lock").open("ab"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -23,11 +23,11 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
+from local.folders import prepare, private_folder
 from local.processes import (
     CannotStart,
     command_line,
     end,
-    private_folder,
     spawn,
     tail,
     wait_until,
@@ -143,9 +143,7 @@ class Postgres:
     def _prepare(self) -> None:
         """Folders, initdb, access rules; sweeps away what a killed server left. Safe to repeat."""
         places, owner = self.places, unprivileged_user()
-        open_to_all = 0o711 if owner else 0o700
-        for folder in dict.fromkeys([places.data, places.cluster.parent, places.run]):
-            private_folder(folder, open_to_all)
+        prepare(places)
         private_folder(places.postgres_socket, owner=owner)
         if not (places.cluster / "PG_VERSION").exists():
             self._initdb()

@@ -90,24 +90,6 @@ def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.0
         time.sleep(every)
 
 
-def private_folder(folder: Path, mode: int = 0o700, owner: tuple[int, int] | None = None) -> Path:
-    """Make `folder` (parents too) ours with `mode`, or refuse one that someone else put in its place.
-
-    `owner` is (uid, gid) of who shall own it. Raises CannotStart.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    allowed = {os.geteuid()} | ({owner[0]} if owner else set())
-    if folder.is_symlink() or found.st_uid not in allowed:
-        raise CannotStart(f"{folder} belongs to someone else: remove it or choose another SILLAGE_DATA.")
-    if owner and found.st_uid != owner[0]:
-        os.chown(folder, *owner)
-    if found.st_mode & 0o777 != mode:
-        folder.chmod(mode)
-    return folder
-
-
 def command_line(pid: int) -> list[str]:
     """The words a living process was started with; empty when it can't be told."""
     if sys.platform == "linux":

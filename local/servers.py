@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO
 
+from local.folders import prepare
 from local.postgres import ROLE, Postgres
-from local.processes import private_folder
 from local.valkey import Valkey
 from places import Places
 
@@ -88,8 +88,7 @@ def stop(servers: list[Server], patience: float = 20.0) -> None:
 
 
 def _open(places: Places, name: str) -> IO[bytes]:
-    private_folder(places.data, mode := 0o711 if os.geteuid() == 0 else 0o700)
-    private_folder(places.run, mode)
+    prepare(places)
     return (places.run / name).open("ab")
 
 

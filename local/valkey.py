@@ -18,7 +18,8 @@ from pathlib import Path
 
 import redis
 
-from local.processes import CannotStart, alive, end, private_folder, spawn, tail, wait_until
+from local.folders import prepare, private_folder
+from local.processes import CannotStart, alive, end, spawn, tail, wait_until
 from places import Places, started
 
 START_SECONDS = 60.0
@@ -77,12 +78,9 @@ class Valkey:
         return self._server() is not None
 
     def _prepare(self) -> None:
-        places = self.places
-        mode = 0o711 if os.geteuid() == 0 else 0o700  # as root PostgreSQL's user walks through these two
-        private_folder(places.data, mode)
-        private_folder(places.run, mode)
-        private_folder(places.valkey)
-        places.valkey_socket.unlink(missing_ok=True)
+        prepare(self.places)
+        private_folder(self.places.valkey)
+        self.places.valkey_socket.unlink(missing_ok=True)
 
     def _launch(self, outlives_us: bool) -> None:
         settings = {

@@ -2,10 +2,14 @@
 
 import json
 import os
+import shutil
+import stat
 from pathlib import Path
 
 import pytest
 
+from local.folders import prepare
+from local.processes import CannotStart
 from places import Places, open_to_postgres, started
 
 
@@ -56,3 +60,33 @@ def test_services_are_told_only_while_their_supervisor_lives(folder):
     assert places.services() is None
     places.services_file.write_text('{"pid": ')
     assert places.services() is None
+
+
+def test_a_folder_that_was_there_keeps_its_mode(folder):
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    theirs.chmod(0o1777)
+    prepare(Places(theirs))
+    assert stat.S_IMODE(theirs.stat().st_mode) == 0o1777
+    for private in ("logs", "blobs", "mail"):
+        assert stat.S_IMODE((theirs / private).stat().st_mode) == 0o700
+
+
+def test_a_folder_that_someone_else_put_there_is_refused(folder):
+    places = Places(folder / "trap")
+    places.data.mkdir()
+    (folder / "elsewhere").mkdir()
+    places.logs.symlink_to(folder / "elsewhere")
+    with pytest.raises(CannotStart, match="belongs to someone else"):
+        prepare(places)
+
+
+def test_sockets_elsewhere_are_in_a_folder_of_our_own(folder):
+    places = Places(folder / "with blanks")
+    prepare(places)
+    try:
+        elsewhere = places.run.parent
+        assert elsewhere != places.data
+        assert (elsewhere.stat().st_uid, stat.S_IMODE(elsewhere.stat().st_mode) & 0o066) == (os.geteuid(), 0)
+    finally:
+        shutil.rmtree(places.run.parent)
