@@ -14,6 +14,8 @@ import config as settings
 import extensions
 import i18n
 import mail
+from local.servers import running
+from seeds import commands
 
 
 def create_app(config: settings.Config | None = None) -> Flask:
@@ -50,9 +52,11 @@ def create_app(config: settings.Config | None = None) -> Flask:
     )
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["services"] = lambda: running(config.places)
     extensions.setup(app, config)
     i18n.setup(app)
     mail.setup(app)
     blueprints.register(app)
     cli.register(app)
+    commands.register(app)
     return app

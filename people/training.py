@@ -127,6 +127,7 @@ def participants(training_session: TrainingSession) -> dict[ContactKind, list[Co
 
 def enrol(training_session: TrainingSession, contacts: Sequence[Contact]) -> int:
     """Enrol these contacts of the same organisation; how many are new. The caller commits."""
+    db.session.flush()
     rows = [
         {
             "organisation_id": training_session.organisation_id,

@@ -1,0 +1,265 @@
+"""The demo: two organisations with their people, a year of sessions, some history, and the session to try sending on.
+
+make() does nothing to an organisation that exists. The six learners of the demo session have addresses that the
+practice post office knows how to treat, so that sending shows the six statuses within a minute.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from markupsafe import escape
+from sqlalchemy import select, text
+
+from documents import blobs, convocation
+from extensions import db
+from mail.compose import Draft, File
+from models import Address, Contact, Organisation, Sender, TrainingSession, User
+from models.words import ContactKind, ReturnPath, Role, SessionState
+from people import accounts, contacts, training
+from people.training import ModuleRow
+from seeds.bulk import plain
+from seeds.load import Loader, Plan
+from seeds.names import COMPANIES, FIRST, LAST, LETTERS, PLACES, TITLES
+from seeds.stories import STORIES
+
+DEMO_SESSION = "Accueil et premiers secours"
+# Each as the practice post office treats the address: Envoyé, Reçu, Reçu et ouvert, Réception impossible,
+# Erreur à l'envoi, Demandé (a try later, Envoyé).
+SIX = (
+    ("Camille", "Bernard", "camille.bernard"),
+    ("Karim", "Haddad", "karim.haddad.recu"),
+    ("Léa", "Fontaine", "lea.fontaine.lu"),
+    ("Hugo", "Morel", "hugo.morel.plein"),
+    ("Inès", "Garnier", "ines.garnier.inconnu"),
+    ("Paul", "Lemaire", "paul.lemaire.attente"),
+)
+_DOMAIN = "courrier.example"
+
+
+def make() -> dict[str, Any]:
+    """Make what is missing of the demo; {"demo": "made" or "kept", "accounts": […]}."""
+    db.session.execute(text("SELECT pg_advisory_xact_lock(hashtext('demo'))"))
+    made = False
+    if _find("Atelier Cassiopée") is None:
+        made = True
+        cassiopee = _organisation(
+            "Atelier Cassiopée", "cassiopee.example", "18 rue des Étoiles, 44000 Nantes", "02 40 00 12 34",
+            "52 44 01234 44",
+            ((Role.ADMIN, "Agnès Kermadec"), (Role.MANAGER, "Mathieu Rolland"), (Role.STAFF, "Sophie Lambert")),
+        )  # fmt: skip
+        _cassiopee(cassiopee)
+    if _find("Formation Boréale") is None:
+        made = True
+        boreale = _organisation(
+            "Formation Boréale", "boreale.example", "3 quai de l'Aurore, 59000 Lille", "03 20 00 56 78",
+            "32 59 05678 59", ((Role.ADMIN, "Brune Vandamme"),),
+        )  # fmt: skip
+        _boreale(boreale)
+    db.session.commit()
+    return {"demo": "made" if made else "kept", "accounts": list(accounts.DEMO_ACCOUNTS)}
+
+
+def _find(name: str) -> Organisation | None:
+    return db.session.scalar(select(Organisation).where(Organisation.name == name))
+
+
+def _organisation(
+    name: str, domain: str, address: str, phone: str, registration: str, people: Sequence[tuple[Role, str]]
+) -> Organisation:
+    organisation = Organisation(name=name, address=address, phone=phone, registration=registration, track_opens=True)
+    db.session.add(organisation)
+    db.session.flush()
+    password = accounts.hash_password(accounts.DEMO_PASSWORD)
+    db.session.add_all(
+        User(
+            organisation_id=organisation.id, email=f"{role.value}@{domain}", name=who, role=role, password_hash=password
+        )
+        for role, who in people
+    )
+    db.session.add(
+        Sender(
+            organisation_id=organisation.id, name=name, address=f"formation@{domain}", is_default=True,
+            return_path=ReturnPath.VERP, bounce_address=f"retours@{domain}",
+        )
+    )  # fmt: skip
+    db.session.flush()
+    return organisation
+
+
+def _cassiopee(organisation: Organisation) -> None:
+    chance = random.Random(7)
+    companies = [_company(organisation, name, chance) for name in COMPANIES[:10]]
+    db.session.flush()
+    learners = [
+        _person(organisation, ContactKind.LEARNER, chance, chance.choice([*companies, None])) for _n in range(34)
+    ]
+    trainers = [_person(organisation, ContactKind.TRAINER, chance) for _n in range(6)]
+    for _n in range(5):
+        _person(organisation, ContactKind.CUSTOMER, chance)
+    six = [
+        _contact(organisation, ContactKind.LEARNER, first, last, f"{local}@{_DOMAIN}", chance, companies[place % 2])
+        for place, (first, last, local) in enumerate(SIX)
+    ]
+    db.session.flush()
+    today = training.today(organisation)
+    theirs = _session(organisation, DEMO_SESSION, "APS-2026-12", 9, 2, PLACES[0], today)
+    training.enrol(theirs, [*six, trainers[0], *companies[:2]])
+    # from half a year ago to three months ahead; the one that runs now is among them
+    starts = (-190, -160, -118, -84, -55, -33, -14, -1, 4, 21, 44, 92)
+    plans: list[tuple[TrainingSession, list[Contact]]] = []
+    for place, offset in enumerate(starts):
+        title, code = TITLES[place]
+        reference = f"{code}-{(today + timedelta(days=offset)):%Y-%m}"
+        where = PLACES[place % len(PLACES)]
+        days = 1 + place % 3
+        made = _session(organisation, title, reference, offset, max(days, 3 if offset == -1 else days), where, today)
+        some = chance.sample(learners, 5 + place % 5)
+        training.enrol(made, [*some, trainers[place % len(trainers)], companies[place % len(companies)]])
+        plans.append((made, some))
+    draft = _session(organisation, TITLES[13][0], "", None, 0, "", today)
+    draft.state, draft.notes = SessionState.DRAFT, "En attente de l'accord de l'entreprise."
+    db.session.flush()
+    _history(organisation, plans, chance)
+
+
+def _boreale(organisation: Organisation) -> None:
+    chance = random.Random(11)
+    company = _company(organisation, "Chantiers du Nord", chance)
+    db.session.flush()
+    learners = [_person(organisation, ContactKind.LEARNER, chance, company) for _n in range(8)]
+    db.session.flush()
+    today = training.today(organisation)
+    plans = []
+    for place, offset in enumerate((-70, -20, 12)):
+        title, code = TITLES[place + 4]
+        made = _session(
+            organisation, title, f"{code}-B{place + 1}", offset, 2, "3 quai de l'Aurore, 59000 Lille", today
+        )
+        training.enrol(made, [*learners[place : place + 6], company])
+        plans.append((made, learners[place : place + 6]))
+    db.session.flush()
+    _history(organisation, plans, chance)
+
+
+def _company(organisation: Organisation, name: str, chance: random.Random) -> Contact:
+    contact = Contact(organisation_id=organisation.id, kind=ContactKind.COMPANY)
+    values = {"email": f"contact@{plain(name)[:30]}.example", "phone": _phone(chance, "02")}
+    return contacts.save(contact, name=name, reference=f"ENT-{chance.randrange(1000, 9999)}", **values)
+
+
+def _person(
+    organisation: Organisation, kind: ContactKind, chance: random.Random, company: Contact | None = None
+) -> Contact:
+    first, last = chance.choice(FIRST), chance.choice(LAST)
+    domain = company.email.partition("@")[2] if company and chance.random() < 0.5 else _DOMAIN
+    email = f"{plain(first)}.{plain(last)}{chance.randrange(10, 99)}@{domain}"
+    return _contact(organisation, kind, first, last, email, chance, company)
+
+
+def _contact(
+    organisation: Organisation, kind: ContactKind, first: str, last: str, email: str, chance: random.Random,
+    company: Contact | None = None,
+) -> Contact:  # fmt: skip
+    contact = Contact(organisation_id=organisation.id, kind=kind)
+    return contacts.save(
+        contact, first_name=first, last_name=last, email=email, phone=_phone(chance, "06"),
+        reference=f"{kind.value[:3].upper()}-{chance.randrange(10000, 99999)}",
+        company_id=company.id if company else None,
+    )  # fmt: skip
+
+
+def _phone(chance: random.Random, begins: str) -> str:
+    return " ".join([begins, *(f"{chance.randrange(100):02d}" for _n in range(4))])
+
+
+def _session(
+    organisation: Organisation, title: str, reference: str, offset: int | None, days: int, place: str, today: date
+) -> TrainingSession:
+    """A session `offset` days from today, on working days, two half-days each."""
+    rows, day = [], today + timedelta(days=offset or 0)
+    for number in range(days):
+        while day.weekday() > 4 and offset != -1:
+            day += timedelta(days=1)
+        name = (
+            ("Matinée", "Après-midi") if days == 1 else (f"Jour {number + 1}, matin", f"Jour {number + 1}, après-midi")
+        )
+        rows.append(ModuleRow(day, time(9), time(12, 30), name[0]))
+        rows.append(ModuleRow(day, time(13, 30), time(17), name[1]))
+        day += timedelta(days=1)
+    over = bool(rows) and rows[-1].day < today
+    state = SessionState.FINISHED if over else SessionState.PLANNED
+    return training.save(
+        TrainingSession(), organisation, rows, title=title, reference=reference, place=place, state=state
+    )
+
+
+def _history(
+    organisation: Organisation, plans: Sequence[tuple[TrainingSession, list[Contact]]], chance: random.Random
+) -> None:
+    """What was written about those sessions: convocations before, an opinion and a certificate after."""
+    sender = db.session.scalars(select(Sender).where(Sender.organisation_id == organisation.id)).one()
+    by = db.session.scalars(
+        select(User).where(User.organisation_id == organisation.id).order_by(User.id.desc()).limit(1)
+    ).one()
+    addresses = _addresses(organisation, {c for _made, some in plans for c in some})
+    now = datetime.now(UTC)
+    made: list[Plan] = []
+    for training_session, some in plans:
+        assert training_session.starts_on is not None
+        begins = datetime.combine(training_session.starts_on, time(8, 10), UTC)
+        for kind, days in (("free", -16), ("convocation", -8), ("evaluation", 3), ("certificate", 5)):
+            at = begins + timedelta(days=days)
+            if at > now - timedelta(hours=30):
+                continue
+            files = _file(kind, training_session, some[0], organisation)
+            made += [
+                _plan(organisation, training_session, contact, addresses[contact.id], kind, files, moment, chance)
+                for contact, moment in zip(some, (at + timedelta(seconds=n) for n in range(99)), strict=False)
+            ]
+    db.session.commit()
+    with Loader(organisation, sender, by, chance) as loader:
+        loader.write(sorted(made, key=lambda plan: plan.created))
+
+
+def _addresses(organisation: Organisation, people: set[Contact]) -> dict[int, int]:
+    """contact id → address id, made."""
+    made = {
+        contact.id: Address(
+            organisation_id=organisation.id, address=contact.email, name=contact.name,
+            domain=contact.email.partition("@")[2],
+        )
+        for contact in sorted(people, key=lambda contact: contact.id)
+    }  # fmt: skip
+    db.session.add_all(made.values())
+    db.session.flush()
+    return {contact_id: address.id for contact_id, address in made.items()}
+
+
+def _file(
+    kind: str, training_session: TrainingSession, learner: Contact, organisation: Organisation
+) -> tuple[File, ...]:
+    """The PDF that went with a letter of that type: a convocation as it is printed."""
+    if LETTERS[kind][3] is None:
+        return ()
+    data = convocation.pdf(training_session, learner, organisation)
+    name = convocation.filename(training_session, learner) if kind == "convocation" else str(LETTERS[kind][3])
+    return (File.of(name, blobs.store(data, name)),)
+
+
+def _plan(
+    organisation: Organisation, training_session: TrainingSession, contact: Contact, address_id: int, kind: str,
+    files: tuple[File, ...], at: datetime, chance: random.Random,
+) -> Plan:  # fmt: skip
+    usual = [story for story in STORIES.values() if not story.waits and story.name not in ("uncertain", "complained")]
+    story = chance.choices(usual, [one.weight for one in usual])[0]
+    _weight, subject, words, _filename = LETTERS[kind]
+    title = training_session.title
+    said = words.format(first=contact.first_name, title=title) + f"{organisation.name}\n"
+    html = "".join(f"<p>{escape(line)}</p>" for line in said.splitlines() if line)
+    who = (contact.email, contact.name, contact.id, training_session.id)
+    draft = Draft(*who, kind, subject.format(title=title), html, said, files)
+    return Plan(draft, address_id, at, story, 0.6 + chance.random() * 2)
