@@ -23,24 +23,26 @@ from places import Places
 Server = Postgres | Valkey
 
 
-def embedded(places: Places) -> list[Server]:
-    """The servers that this environment leaves to us, in the order they start."""
+def embedded(places: Places, database_url: str | None = None, redis_url: str | None = None) -> list[Server]:
+    """The servers that these settings leave to us (default: the environment's), in the order they start."""
+    database_url = database_url or os.environ.get("DATABASE_URL")
+    redis_url = redis_url or os.environ.get("REDIS_URL")
     servers: list[Server] = []
-    if not os.environ.get("DATABASE_URL"):
+    if database_url in (None, "", places.database_url()):
         servers.append(Postgres(places.data))
-    if not os.environ.get("REDIS_URL"):
+    if redis_url in (None, "", places.redis_url):
         servers.append(Valkey(places.data))
     return servers
 
 
 @contextmanager
-def running(places: Places) -> Iterator[None]:
+def running(places: Places, database_url: str | None = None, redis_url: str | None = None) -> Iterator[None]:
     """Servers that answer, with the database `sillage` in them, for the duration of the block.
 
-    Uses those of a running `make run`; else starts them, and stops them when no other command needs them.
-    Raises CannotStart.
+    Uses those of a running `make run`; else starts them, and stops them when no other command needs them. A server
+    that these settings (default: the environment's) name elsewhere is left alone. Raises CannotStart.
     """
-    servers = embedded(places)
+    servers = embedded(places, database_url, redis_url)
     if not servers:
         yield
         return

@@ -93,5 +93,12 @@ def test_named_servers_are_left_alone(places, monkeypatch):
     assert os.environ["DATABASE_URL"] == "postgresql://elsewhere/x"
 
 
+def test_settings_that_name_the_embedded_servers_mean_them(places, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", places.database_url())
+    assert len(embedded(places)) == 2
+    assert embedded(places, "postgresql://elsewhere/x", "redis://elsewhere/0") == []
+    assert len(embedded(places, places.database_url(), "redis://elsewhere/0")) == 1
+
+
 def test_waiting_is_bounded():
     assert not wait_until(lambda: False, 0.05)
