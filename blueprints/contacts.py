@@ -13,6 +13,7 @@ import i18n
 from blueprints.forms import BaseForm, Line, MailAddress, Needed, Text
 from blueprints.support import allow, get_or_404, page
 from extensions import db
+from history import Scope
 from i18n import N_, _
 from models import Contact, TrainingSession
 from models.words import ContactKind, Permission
@@ -141,7 +142,6 @@ def record(public_id: str) -> Response:
 @allow(Permission.READ)
 def emails(public_id: str) -> Response:
     from blueprints.emails import render_history
-    from history import Scope
 
     contact = get_or_404(Contact, public_id)
     scope = Scope(current_user.organisation_id, contact=contact)

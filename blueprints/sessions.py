@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from blueprints.session_forms import SessionForm
 from blueprints.support import allow, get_or_404, page
 from extensions import db
+from history import Scope
 from i18n import _
 from models import Contact, Email, TrainingSession
 from models.words import ContactKind, Permission, SessionState, StatusGroup
@@ -85,7 +86,7 @@ def _outcomes(training_session: TrainingSession) -> list[tuple[StatusGroup, int]
         .where(Email.training_session_id == training_session.id)
         .group_by(Email.status)
     )  # fmt: skip
-    counted = dict(db.session.execute(query).tuples())
+    counted = dict(db.session.execute(query).tuples().all())
     return [(group, sum(counted.get(status, 0) for status in group.statuses)) for group in StatusGroup]
 
 
@@ -136,7 +137,6 @@ def _to_people(training_session: TrainingSession) -> Response:
 @allow(Permission.READ)
 def emails(public_id: str) -> Response:
     from blueprints.emails import render_history
-    from history import Scope
 
     training_session = get_or_404(TrainingSession, public_id)
     scope = Scope(current_user.organisation_id, training_session=training_session)

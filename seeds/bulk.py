@@ -69,7 +69,7 @@ def seed(
     courses = _courses(organisation, max(4, count // 300), people, chance)
     files = _files()
     db.session.commit()
-    with Loader(organisation, sender, by, chance) as loader:
+    with Loader(organisation, sender, by) as loader:
         plans = _plans(count, courses, people, files, chance)
         done = 0
         while some := [plan for _n, plan in zip(range(CHUNK), plans, strict=False)]:

@@ -221,7 +221,7 @@ def _history(
                 for contact, moment in zip(some, (at + timedelta(seconds=n) for n in range(99)), strict=False)
             ]
     db.session.commit()
-    with Loader(organisation, sender, by, chance) as loader:
+    with Loader(organisation, sender, by) as loader:
         loader.write(sorted(made, key=lambda plan: plan.created))
 
 

@@ -59,8 +59,9 @@ class _Chunk:
 class Loader:
     """Writes plans for one organisation; use it as a context, so that the last chunk is in when it ends."""
 
-    def __init__(self, organisation: Organisation, sender: Sender, by: User | None, chance: random.Random) -> None:
-        self._of, self._sender, self._by, self._chance = organisation, sender, by, chance
+    def __init__(self, organisation: Organisation, sender: Sender, by: User | None) -> None:
+        self._of, self._sender, self._by = organisation, sender, by
+        self._chance = random.Random()  # public ids differ from run to run
         self._queue: Queue[_Chunk | None] = Queue(maxsize=2)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._write, name="seed-writer")
