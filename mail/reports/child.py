@@ -17,13 +17,16 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def serve(memory: int, seconds: int) -> None:
+def serve(memory: int, seconds: int, packages: str) -> None:
     """Answer until stdin ends. A message that exhausts the memory is answered with null."""
     for name in ("mail", "models", "mail.reports"):
         package = ModuleType(name)
         package.__path__ = [str(ROOT.joinpath(*name.split(".")))]
         sys.modules[name] = package
     from mail.reports.reader import read
+    from mail.reports.second import ask_flufl
+
+    second = ask_flufl(packages)
 
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -34,7 +37,7 @@ def serve(memory: int, seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (spent + seconds, resource.RLIM_INFINITY))
         raw = source.read(struct.unpack(">I", head)[0])
         try:
-            report = asdict(read(raw))
+            report = asdict(read(raw, second))
             if report["occurred_at"]:
                 report["occurred_at"] = report["occurred_at"].isoformat()
             answer = json.dumps(report).encode("ascii")
@@ -45,4 +48,4 @@ def serve(memory: int, seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]))
+    serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -13,6 +13,7 @@ import select
 import struct
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -27,6 +28,7 @@ from models.words import Reason
 SECONDS = 4.5  # wall clock for one message, a new child's start included
 MEMORY = 256 * 2**20  # bytes of address space
 _CHILD = Path(__file__).with_name("child.py")
+_PACKAGES = sysconfig.get_path("purelib")  # where the child may look for flufl.bounce
 
 
 class Fence:
@@ -82,7 +84,7 @@ class Fence:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_CHILD), str(self.memory), str(int(self.seconds) + 2)],
+            [sys.executable, "-I", "-S", str(_CHILD), str(self.memory), str(int(self.seconds) + 2), _PACKAGES],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

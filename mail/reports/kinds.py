@@ -73,7 +73,13 @@ def is_failure(message: Message, seen: Signs, human: str) -> bool:
     returned = any(part.type in _RETURNED_TYPES for part in message.parts)
     if seen.null_sender:
         return body and (subject or returned)
-    return subject and body and (returned or _speaks_as_system(words))
+    return not seen.list_mail and subject and body and (returned or _speaks_as_system(words))
+
+
+def is_suspect(message: Message) -> bool:
+    """Nothing proves a failure, but the sender or the subject is that of one."""
+    seen = signs_of(message)
+    return not seen.is_reply and (seen.from_daemon or seen.null_sender or signs.SUBJECT_FAILED.found_in(seen.subject))
 
 
 def by_a_person(message: Message, seen: Signs) -> bool:

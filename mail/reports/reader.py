@@ -7,6 +7,8 @@ answers. What is none of these is "other".
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -23,12 +25,35 @@ _RECIPIENT_FIELD = re.compile(r"^[ \t>]{0,8}(?:final-recipient|original-recipien
 _OTHER_FIELD = re.compile(r"^[ \t>]{0,8}(?:action|status|reporting-mta)[ \t]*:", re.I | re.M)
 
 
-def read(raw: bytes) -> Report:
-    """What the message in `raw` says. Anything unreadable is kind "other"."""
+def read(raw: bytes, second: Callable[[bytes], list[str]] | None = None) -> Report:
+    """What the message in `raw` says. Anything unreadable is kind "other".
+
+    `second` is asked for the recipients of a failure that names nobody we understand (see second.py).
+    """
     try:
-        return _read(parse(raw))
+        message = parse(raw)
+        report = _read(message)
+        unsaid = report.kind in ("bounce", "delayed") and not report.recipients
+        if second and (unsaid or (report.kind == "other" and kinds.is_suspect(message))):
+            report = _seconded(report, second(raw))
+        return report
     except (RecursionError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return Report()
+
+
+def _seconded(report: Report, found: list[str]) -> Report:
+    action: Action = "delayed" if report.kind == "delayed" else "failed"
+    named = [address for address in (addresses.clean(text) for text in found) if address]
+    if not named:
+        return report
+    return replace(
+        report,
+        kind="delayed" if report.kind == "delayed" else "bounce",
+        recipients=tuple(
+            verdict.recipient(a, original=None, action=action, status=None, diagnostic="", words=report.excerpt)
+            for a in named
+        ),
+    )
 
 
 def _read(message: Message) -> Report:
@@ -254,7 +279,7 @@ def _last_resorts(message: Message, human: str, returned: Headers) -> list[str]:
     words = f" {re.sub(r'[^a-z0-9._+-]+', ' ', fold(human))} "
     found = [a for a in written_to if f" {a.partition('@')[0].lower()} " in words and a.lower() not in ours]
     sender = addresses.clean(message.headers.text("from")) or ""
-    alone = re.search(r"recipients?[^\n]{0,300}\n+[ \t]+([A-Za-z0-9][\w.+\-]{2,63})[ \t]*\n", human + "\n")
+    alone = re.search(r"recipients?[^@]{0,400}?\n[ \t]+([A-Za-z0-9][\w.+\-]{2,63})[ \t]*\n", human + "\n")
     if not found and not written_to and alone and sender.lower().startswith("mailer-daemon@"):
         return [f"{alone[1]}@{sender.partition('@')[2]}"]
     return found

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
+from mail.reports import signs
 from mail.reports.mime import Headers, Message, header_fields
+from mail.server_words import fold
 
 _NAMES = frozenset(
     {
@@ -21,26 +23,6 @@ _NAMES = frozenset(
 )  # fmt: skip
 _STRONG = frozenset({"received", "message-id", "mime-version", "return-path", "dkim-signature"})
 _HEADER = re.compile(r"^[> ]{0,4}([A-Za-z][A-Za-z0-9\-]{1,60}):(?: |\t|$|[^ /])")
-_MARKERS = re.compile(
-    r"^[\s>*=_\-#+.|]*(?:"
-    r"below this line is a copy of the message"
-    r"|(?:here|this|included|attached|the following|following|enclosed) is (?:a|the) (?:copy|part|header|beginning)"
-    r"|(?:the )?(?:header|headers) of the original message"
-    r"|(?:your )?original (?:message|mail|e-mail|email)(?: (?:follows|headers?|text|info|body|header info|attached))?\b"
-    r"|(?:unsent|returned|undelivered|rejected|failed|bounced) (?:message|mail)(?: (?:follows|body|headers?))?"
-    r"|message (?:headers?|text|body|contents?) follows?"
-    r"|(?:the )?(?:text|body|contents?|headers?) of (?:the|your) (?:original )?(?:message|mail)"
-    r"|your (?:original )?message (?:reads|follows|begins|was|is) (?:\(?in part\)?)?"
-    r"|(?:the )?first \d+ lines of (?:your|the) (?:original )?message"
-    r"|the header and top \d+ lines"
-    r"|start of (?:the )?(?:returned|original) message"
-    r"|begin(?:ning)? of (?:the )?(?:returned|original) message"
-    r"|message d'origine|message original|corps du message|en-tetes? du message|copie du message"
-    r"|mensaje original|mensagem original|messaggio originale"
-    r"|ursprungliche nachricht|urspruengliche nachricht|original-?nachricht|originalnachricht"
-    r")",
-    re.I,
-)
 
 
 def split_text(text: str) -> tuple[str, str]:
@@ -56,13 +38,13 @@ def split_text(text: str) -> tuple[str, str]:
 
 def _is_marker(line: str) -> bool:
     stripped = line.strip()
-    return 8 < len(stripped) < 120 and _MARKERS.match(stripped) is not None
+    return 8 < len(stripped) < 120 and fold(stripped).lstrip(" >*=_-#+.|").startswith(signs.RETURNED_FOLLOWS)
 
 
 def _nothing_new(lines: list[str], number: int) -> bool:
     """A sentence of the report ("Original message size: 3") is no marker: what follows must be a message or little."""
     stripped = lines[number].strip()
-    if stripped[0] in "-=_*#+" or stripped.endswith((":", "-", "=", ".", "---")):
+    if stripped[0] in "-=_*#+" or stripped.endswith((":", "-", "=")) or "follow" in stripped.lower():
         return True
     rest = [line for line in lines[number + 1 : number + 12] if line.strip()]
     return any(_HEADER.match(line) for line in rest[:4]) or not rest

@@ -22,6 +22,7 @@ ABSENCE_SUBJECT = _SECTIONS["absence_subject"]
 ABSENCE_TEXT = _SECTIONS["absence_text"]
 CHALLENGE = _SECTIONS["challenge"]
 CHALLENGE_SERVICE = _SECTIONS["challenge_service"]
+RETURNED_FOLLOWS = _SECTIONS["returned_follows"].plain
 LABEL_ENDS = _SECTIONS["label_ends"].plain
 LABEL_IS = frozenset(_SECTIONS["label_is"].plain)
 LABEL_TO = frozenset(_SECTIONS["label_to"].plain)
