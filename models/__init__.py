@@ -12,10 +12,13 @@ from models.email import (
     Sender,
 )
 from models.event import DeliveryEvent, InboundMessage
+from models.finding import Export, SavedView, Segment, SegmentMember
 from models.organisation import ApiToken, Organisation, User
 from models.training import Enrolment, Module, TrainingSession
 
 __all__ = [
     "Address", "ApiToken", "Attachment", "Blob", "Contact", "DeliveryEvent", "Email", "EmailContent", "Enrolment",
-    "InboundMessage", "Mailing", "Module", "Organisation", "OutboxEntry", "Sender", "TrainingSession", "User",
+    "Export",
+    "InboundMessage", "Mailing", "Module", "Organisation", "OutboxEntry", "SavedView", "Segment", "SegmentMember", "Sender",
+    "TrainingSession", "User",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, bigid, created, one_of, owner, public_id, word
@@ -18,6 +18,7 @@ class Contact(Model):
         UniqueConstraint("public_id"),
         Index("ix_contact_kind_name", "organisation_id", "kind", "sort_name", "id"),
         Index("ix_contact_company", "company_id"),
+        Index("ix_contact_tags", "tags", postgresql_using="gin"),
         Index("ix_contact_reference", "organisation_id", "reference"),
     )
 
@@ -34,6 +35,9 @@ class Contact(Model):
     phone: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     reference: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     language: Mapped[str] = mapped_column(Text, nullable=False, server_default="fr")
+    country: Mapped[str] = mapped_column(Text, nullable=False, server_default="FR")  # ISO 3166-1 alpha-2
+    offer: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
     notes: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     company_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="SET NULL"))
     created_at: Mapped[created]

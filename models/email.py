@@ -165,6 +165,9 @@ class Email(Model):
     status_occurred_at: Mapped[created]
     status_source: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     status_event_id: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    treated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    treated_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
+    treated_note: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     marks: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"))
 
     def has(self, mark: Mark) -> bool:

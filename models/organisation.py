@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from flask_login import UserMixin
 from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Index, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, bigid, created, one_of, owner, word
@@ -46,6 +48,8 @@ class User(UserMixin, Model):
     role: Mapped[Role] = word(Role, nullable=False)
     language: Mapped[str] = mapped_column(Text, nullable=False, server_default="fr")
     active: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("true"))
+    # how this person likes the tables: {"columns": {"emails": ["date", …]}, "view": "V-…", "limit": 50}
+    preferences: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, server_default=text("'{}'"))
     created_at: Mapped[created]
     last_seen_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 

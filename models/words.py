@@ -358,6 +358,17 @@ class QueueState(Word):
     DATA_BEGUN = ("data_begun", N_("Transmission commencée"))
 
 
+class ExportState(Word):
+    """How far an export is."""
+
+    WAITING = ("waiting", N_("En attente"))
+    RUNNING = ("running", N_("En cours"))
+    READY = ("ready", N_("Prêt"))
+    CANCELLED = ("cancelled", N_("Annulé"))
+    FAILED = ("failed", N_("Interrompu"))
+    EXPIRED = ("expired", N_("Expiré"))
+
+
 class Role(Word):
     """What a user is in the organisation."""
 
