@@ -19,6 +19,7 @@ from models.training import Enrolment, Module, TrainingSession
 __all__ = [
     "Address", "ApiToken", "Attachment", "Blob", "Contact", "DeliveryEvent", "Email", "EmailContent", "Enrolment",
     "Export",
-    "InboundMessage", "Mailing", "Module", "Organisation", "OutboxEntry", "SavedView", "Segment", "SegmentMember", "Sender",
+    "InboundMessage", "Mailing", "Module", "Organisation", "OutboxEntry", "SavedView", "Segment", "SegmentMember",
+    "Sender",
     "TrainingSession", "User",
 ]  # fmt: skip
