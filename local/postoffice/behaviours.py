@@ -81,7 +81,7 @@ TABLE: dict[str, Behaviour] = {
     ),
     "spam": Behaviour(
         "refusé comme spam après le message : Réception impossible",
-        at_data="554 5.7.1 Message rejected as spam by content filtering",
+        at_data="554 5.7.1 This message looks like spam and was not accepted",
     ),
     "bloque": Behaviour(
         "expéditeur sur une liste de réputation, refusé à RCPT : Réception impossible",
@@ -101,7 +101,7 @@ TABLE: dict[str, Behaviour] = {
     ),
     "sature": Behaviour(
         "serveur toujours saturé, refus temporaire à RCPT : Demandé",
-        at_rcpt="452 4.3.1 Insufficient system storage, try again later",
+        at_rcpt="451 4.7.28 Too many messages from your address, please try again later",
     ),
     "lent": Behaviour("répond 3 s après la fin du message : Envoyé", pause=3.0),
     "coupe": Behaviour(

@@ -1,0 +1,57 @@
+"""Each behaviour of the practice post office gives the status that its line in the table promises, by the real path:
+outbox, drain, SMTP, report in a Maildir, fold."""
+
+import uuid
+
+import pytest
+
+from extensions import db
+from local.postoffice import PostOffice
+from local.postoffice.behaviours import TABLE, Behaviour
+from local.processes import wait_until
+from mail import mailbox, post
+from mail.compose import Draft
+from mail.drain import drain
+from models.words import Status
+
+# `lu` needs the web server that serves its pixel (the demo's walk shows it); `lent` only takes its time.
+WORDS = [word for word in TABLE if word not in ("lu", "lent")]
+
+
+@pytest.fixture
+def office(app, tmp_path):
+    with PostOffice(tmp_path / "delivered", tmp_path / "bounces", report_delay=0.01, read_delay=600) as office:
+        app.extensions["tracked_mail"].port = office.port
+        yield office
+    app.extensions["tracked_mail"].port = 1
+
+
+def promise(behaviour: Behaviour) -> str:
+    """The first status its line names after the colon: what shows within seconds."""
+    return behaviour.about.rpartition(" : ")[2].split(",")[0]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_status_is_the_one_promised(cassiopee, office, tmp_path, word):
+    draft = Draft(
+        recipient=f"c.{word}@client.example", name="C", contact_id=None, training_session_id=None, type="free",
+        subject="Bonjour", html="<p>Bonjour</p>", text="Bonjour",
+    )  # fmt: skip
+    house = cassiopee
+    (email,) = post(
+        [draft], organisation=house.organisation, sender=house.sender, by=house.staff, request_key=uuid.uuid4().hex
+    )
+    db.session.commit()
+    drain()
+    behaviour = TABLE[word]
+    comes_back = behaviour.keeps and not behaviour.greylists and (behaviour.report or behaviour.answers)
+    if comes_back:
+        assert wait_until(lambda: any((tmp_path / "bounces" / "new").iterdir()), 5)
+        mailbox.take(mailbox.maildir(tmp_path / "bounces"))
+    db.session.expire_all()
+    assert email.status.label == promise(behaviour)
+
+
+def test_every_status_can_be_seen():
+    promised = {promise(behaviour) for behaviour in TABLE.values()}
+    assert promised == {status.label for status in Status}
