@@ -46,7 +46,9 @@ lint: .venv/stamp ## style, formatting and types
 
 messages: .venv/stamp ## bring the catalogues up to date with the words in code and templates
 	@$(BIN)/pybabel extract -F babel.cfg -k N_ -k _ -k ngettext:1,2 --no-wrap --sort-by-file -o messages.pot .
-	@$(BIN)/pybabel update -i messages.pot -d translations --no-wrap --ignore-obsolete
+	@if [ -f translations/en/LC_MESSAGES/messages.po ]; then \
+	  $(BIN)/pybabel update -i messages.pot -d translations --no-wrap --ignore-obsolete; \
+	else $(BIN)/pybabel init -i messages.pot -d translations -l en --no-wrap; fi
 	@$(BIN)/pybabel compile -d translations
 
 chaos: .venv/stamp compile-messages ## kill workers and servers while e-mails leave: none lost, none doubled
