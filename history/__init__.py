@@ -1,4 +1,4 @@
-"""Reading what became of e-mails: browse() a page, rows() for exports and the API, one e-mail in detail.
+"""Reading what became of e-mails: browse() a page, export it, one e-mail in detail.
 
 Reads only, and always within a Scope: one organisation's own. The query string is HistoryFilter's.
 """

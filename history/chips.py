@@ -13,6 +13,7 @@ from models.words import Chip, Mark, QueueState, Reason, Status
 SETTLED_AFTER = timedelta(hours=72)
 # A first try that is due this far ahead was planned so; nearer ones are only about to leave.
 _PLANNED_AHEAD = timedelta(minutes=2)
+_HOUR_SAYS_IT = timedelta(hours=12)
 
 
 class Facts(Protocol):
@@ -33,10 +34,11 @@ class Facts(Protocol):
 
 @dataclass(frozen=True)
 class Shown:
-    """A chip as it is shown: the word, and the moment that goes with it."""
+    """A chip as it is shown: the word, and the moment that goes with it (`soon`: the hour alone says it)."""
 
     chip: Chip
     at: datetime | None = None
+    soon: bool = False
 
 
 def chips(facts: Facts, now: datetime) -> list[Shown]:
@@ -60,9 +62,13 @@ def _waiting(facts: Facts, now: datetime) -> Iterator[Shown]:
     if facts.sender_paused:
         yield Shown(Chip.SENDER_PAUSED)
     if facts.attempt_count:
-        yield Shown(Chip.RETRY, facts.next_attempt_at)
+        yield _at(Chip.RETRY, facts.next_attempt_at, now)
     elif facts.next_attempt_at and facts.next_attempt_at - now > _PLANNED_AHEAD:
-        yield Shown(Chip.SCHEDULED, facts.next_attempt_at)
+        yield _at(Chip.SCHEDULED, facts.next_attempt_at, now)
+
+
+def _at(chip: Chip, at: datetime | None, now: datetime) -> Shown:
+    return Shown(chip, at, soon=at is not None and abs(at - now) < _HOUR_SAYS_IT)
 
 
 def _outcome(facts: Facts, now: datetime) -> Iterator[Shown]:

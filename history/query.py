@@ -34,7 +34,7 @@ from history.conditions import DIMENSIONS, Among, Belongs, Dimension, TextOfOwne
 from history.cursors import Cursor
 from history.filters import HistoryFilter
 from history.periods import DateField
-from history.rows import COLUMNS, with_everything
+from history.rows import COLUMNS, everything_of, with_everything
 from history.scope import Scope
 from models import Email
 from models.words import Status
@@ -156,12 +156,12 @@ class Question:
         holding = func.count().filter(and_(*(t.holds(walked.c) for t in self.texts)))
         return select(func.count(), holding).select_from(walked)
 
-    def all_ids(self) -> Select[Any]:
-        """(id, at) of every e-mail that answers, in order: for exports. `Belongs` of many and words as plain tests."""
+    def all_rows(self, columns: list[ColumnElement[Any]]) -> Select[Any]:
+        """`columns` of every e-mail that answers, in order, all conditions as plain tests: for exports."""
         tests = [t.holds(Email) if isinstance(t, WordsOfSubject) else self._of_owner(t) for t in self.texts]
         owners = [getattr(Email, b.column).in_(b.ids) for b in self.belongs if isinstance(b.ids, Select)]
-        taken = select(Email.id.label("id"), self.at.label("at"))
-        query = taken.where(self._owned, *self._plain(), *owners, *self._range, *tests)
+        query = select(*columns).select_from(everything_of(Email.__table__))
+        query = query.where(self._owned, *self._plain(), *owners, *self._range, *tests)
         return query.order_by(*self._sorting(self.at, Email.id, False))
 
     def rows(self, page: CTE, cursor: Cursor | None = None, measures: Select[Any] | None = None) -> Select[Any]:

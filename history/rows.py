@@ -146,9 +146,13 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
 
 def with_everything(start: FromClause, on: ColumnElement[bool]) -> FromClause:
     """`start` joined to its e-mail by `on`, and the e-mail to all that COLUMNS names."""
+    return everything_of(start.join(Email, on))
+
+
+def everything_of(emails: FromClause) -> FromClause:
+    """E-mails joined to all that lists and exports show of them."""
     return (
-        start.join(Email, on)
-        .join(Address, Address.id == Email.address_id)
+        emails.join(Address, Address.id == Email.address_id)
         .join(Sender, Sender.id == Email.sender_id)
         .outerjoin(Contact, Contact.id == Email.contact_id)
         .outerjoin(TrainingSession, TrainingSession.id == Email.training_session_id)
@@ -159,9 +163,8 @@ def with_everything(start: FromClause, on: ColumnElement[bool]) -> FromClause:
 
 def by_public_id(organisation_id: int, public_ids: list[str]) -> Select[Any]:
     """The rows of those e-mails of that organisation; foreign and unknown ids give none."""
-    wanted = func.unnest(public_ids).table_valued("public_id").render_derived(name="wanted")
     return (
         select(*COLUMNS)
-        .select_from(with_everything(wanted, Email.public_id == wanted.c.public_id))
-        .where(Email.organisation_id == organisation_id)
+        .select_from(everything_of(Email.__table__))
+        .where(Email.public_id.in_(public_ids), Email.organisation_id == organisation_id)
     )

@@ -1,0 +1,162 @@
+"""One e-mail for people: why it stands where it stands, the one remedy, the time-line, its files, its resend form."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import url_for
+from flask_login import current_user
+
+from documents import blobs
+from history.chips import is_final
+from history.detail import Detail, Event
+from i18n import _, size_filter
+from i18n import datetime_filter as moment
+from models.words import EventKind, Permission, Reason, Status
+from people.contacts import likely_address
+
+# The address itself is in question: the form opens with it, to be corrected.
+_ADDRESS = {
+    Reason.ADDRESS_SYNTAX, Reason.DOMAIN_UNKNOWN, Reason.USER_UNKNOWN, Reason.MOVED, Reason.MAILBOX_DISABLED,
+    Reason.SUPPRESSED,
+}  # fmt: skip
+# Refused from the default sender for one of these: set up the sending address first (STATUSES.md).
+_OUR_DOMAIN = {Reason.SPAM, Reason.AUTHENTICATION, Reason.BLOCKED, Reason.POLICY}
+_NEWS_TONES = {
+    Status.SENT: "info", Status.DELIVERED: "success", Status.OPENED: "success", Status.UNCERTAIN: "warning",
+    Status.REQUESTED: "neutral",
+}  # fmt: skip
+
+
+@dataclass
+class Remedy:
+    """The notice above an e-mail."""
+
+    tone: str
+    title: str
+    text: str
+    icon: str
+    more: list[str] = field(default_factory=list)
+    href: str | None = None
+    action: str | None = None
+
+
+@dataclass
+class Resend:
+    """The form that sends it again."""
+
+    title: str
+    to: str
+    hint: str
+    request_key: str
+    urgent: bool
+    open: bool = False
+    error: str | None = None
+
+
+def context(detail: Detail, mistake: str | None = None, typed: str | None = None) -> dict[str, Any]:
+    """What history/_detail.html needs, after a refused resend with its `mistake` and the address `typed`."""
+    may = current_user.may(Permission.RESEND)
+    final = is_final(detail.row, detail.row.now)
+    failed = detail.row.status in (Status.FAILED, Status.UNDELIVERABLE)
+    return {
+        "detail": detail,
+        "remedy": remedy(detail),
+        "timeline": [_happening(event) for event in detail.events],
+        "files": _files(detail),
+        "resend": _resend(detail, failed, mistake, typed) if may and final else None,
+        "resend_refused": "" if may or not failed else _("Seul un administrateur peut renvoyer cet e-mail."),
+    }
+
+
+def remedy(detail: Detail) -> Remedy | None:
+    """What to know and to do; None where all is well."""
+    row = detail.row
+    if row.status is Status.UNCERTAIN:
+        text = _(
+            "Demandez au destinataire s'il l'a reçu avant de le renvoyer : il ne repartira pas tout seul."
+        )
+        return Remedy("warning", _(Status.UNCERTAIN.meaning), text, "help-circle")
+    if row.reason is None or row.status not in (Status.FAILED, Status.UNDELIVERABLE, Status.REQUESTED):
+        return None
+    if row.reason.silent:
+        return Remedy("neutral", _(row.reason.label), _(row.reason.sentence), "info-circle")
+    if row.status is Status.REQUESTED:
+        return Remedy("info", _(row.reason.label), _(row.reason.sentence), "clock", [_("Un nouvel essai est prévu.")])
+    said = Remedy("danger", _(row.reason.label), _(row.reason.sentence), "alert-circle", [_(row.reason.remedy)])
+    if row.reason in _OUR_DOMAIN and row.status is Status.UNDELIVERABLE and detail.default_sender:
+        said.more.insert(0, _("Configurez d'abord votre adresse d'expédition : c'est la cause la plus probable."))
+        if current_user.may(Permission.CONFIGURE):
+            said.href, said.action = url_for("settings.senders"), _("Adresses d'expédition")
+    likely = likely_address(row.address) if row.reason in _ADDRESS else None
+    if likely:
+        said.more.append(_("Vouliez-vous dire %(address)s ?", address=likely))
+    return said
+
+
+def _resend(detail: Detail, failed: bool, mistake: str | None, typed: str | None) -> Resend:
+    row = detail.row
+    wrong = row.reason in _ADDRESS and row.status in (Status.FAILED, Status.UNDELIVERABLE)
+    likely = likely_address(row.address) if wrong else None
+    return Resend(
+        title=_("Corriger et renvoyer") if wrong else _("Renvoyer cet e-mail"),
+        to=typed if typed is not None else likely or row.address,
+        hint=_(
+            "Le même e-mail, avec les mêmes pièces jointes, partira à cette adresse ; celui-ci reste à sa place."
+        ),
+        request_key=str(uuid.uuid4()),
+        urgent=failed,
+        open=bool(mistake) or (failed and not detail.resends and not (row.reason and row.reason.silent)),
+        error=mistake,
+    )
+
+
+def _happening(event: Event) -> dict[str, Any]:
+    return {
+        "icon": event.kind.icon,
+        "title": _(event.kind.label),
+        "time": moment(event.occurred_at),
+        "tone": "danger" if event.kind in (EventKind.REFUSED, EventKind.NOT_SENT, EventKind.BOUNCED)
+        else _NEWS_TONES.get(event.kind.status, "neutral") if event.kind.status else "neutral",
+        "sub": " · ".join(_facts(event)),
+        "words": event.server_words,
+    }  # fmt: skip
+
+
+def _facts(event: Event) -> list[str]:
+    known = [_(event.reason.label)] if event.reason else []
+    if event.attempt:
+        known.append(_("essai %(number)s", number=event.attempt))
+    if event.remote_host:
+        known.append(event.remote_host)
+    kind, _colon, name = event.source.partition(":")
+    sources = {
+        "dsn": _("rapport reçu par e-mail"), "pixel": _("image d'ouverture"), "link": _("lien suivi"),
+        "webhook": _("nouvelle de %(name)s", name=name), "poll": _("nouvelle de %(name)s", name=name),
+        "reaper": _("constaté après une interruption"),
+    }  # fmt: skip
+    if kind in sources:
+        known.append(sources[kind])
+    author, address = event.data.get("by"), event.data.get("to")
+    if author:
+        known.append(_("par %(name)s", name=author))
+    if address:
+        known.append(_("à %(address)s", address=address))
+    return known
+
+
+def _files(detail: Detail) -> list[dict[str, Any]]:
+    here = url_for("emails.email", public_id=detail.row.public_id)
+    listed = []
+    for file in detail.row.attachments:
+        address = f"{here}/attachments/{file.position}"
+        kind = file.media_type
+        icon = "file-type-pdf" if kind == "application/pdf" else "photo" if kind.startswith("image/") else "file"
+        shown = kind in blobs.SHOWN_IN_PLACE
+        listed.append({
+            "name": file.filename, "size": size_filter(file.size), "icon": icon, "open_href": address,
+            "download_href": f"{address}?download=1" if shown else None,
+        })  # fmt: skip
+    return listed

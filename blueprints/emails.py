@@ -1,0 +1,189 @@
+"""E-mails: the organisation's list and its exports, one e-mail, its frozen parts, live rows, resend.
+
+What is a stranger's (body, files, source) leaves by routes of its own, each with a policy that lets nothing run.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_login import current_user
+
+from blueprints.email_details import context
+from blueprints.history_views import live, render_history
+from blueprints.own_origin import own_path
+from blueprints.support import allow, get_or_404, page, wants_partial
+from documents import blobs
+from errors import Permanent, UserMistake
+from extensions import db
+from history import Scope, columns, detail, safe_html
+from i18n import _
+from mail import mime
+from mail.resend import resend
+from models import Email
+from models.words import Permission
+
+__all__ = ["blueprint", "render_history"]
+
+blueprint = Blueprint("emails", __name__)
+
+_BODY_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; form-action 'none'; "
+    "base-uri 'none'; sandbox"
+)
+_FILE_POLICY = "default-src 'none'; frame-ancestors 'self'"
+_KINDS = ("session", "contact", "global")
+_KNOWN = re.compile(r"(E-[0-9a-zA-Z]{1,20})\.([0-9a-f]{8})")
+_MOST_LIVE = 200
+
+
+@blueprint.get("")
+@allow(Permission.READ)
+def index() -> Response:
+    return render_history(Scope(current_user.organisation_id), "emails/index.html")
+
+
+@blueprint.get("/<public_id>")
+@allow(Permission.READ)
+def email(public_id: str) -> Response:
+    found = _about(public_id)
+    kind, fold = _kind(), request.args.get("fold") == "1"
+    if wants_partial():
+        shown = columns.shown(kind)
+        return page("", "history/_opened.html", columns=shown, list=kind, fold=fold, **context(found))
+    return page("emails/email.html", back=_back(found), **context(found))
+
+
+@blueprint.get("/<public_id>/body")
+@allow(Permission.READ)
+def body(public_id: str) -> Response:
+    stored = _frozen(public_id)
+    said = mime.shown(stored.skeleton)
+    if said.html:
+        safe = safe_html.from_html(said.html, stored.subject)
+    elif said.text:
+        safe = safe_html.from_text(said.text, stored.subject)
+    else:
+        safe = safe_html.nothing(_("Cet e-mail n'a pas de texte."))
+    response = make_response(str(safe.document))
+    response.headers["Content-Security-Policy"] = _BODY_POLICY
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+@blueprint.get("/<public_id>/source")
+@allow(Permission.READ)
+def source(public_id: str) -> Response:
+    stored = _frozen(public_id)
+    try:
+        exact = mime.join(stored.skeleton, stored.cuts)
+    except Permanent:
+        abort(410)
+    return _download(Response(exact), f"{stored.public_id}.eml", "message/rfc822")
+
+
+@blueprint.get("/<public_id>/attachments/<int:position>")
+@allow(Permission.READ)
+def attachment(public_id: str, position: int) -> Response:
+    file = detail.attachment(current_user.organisation_id, public_id, position) if position < 32_768 else None
+    if file is None:
+        abort(404)
+    try:
+        response = Response(blobs.open(file.sha256))
+    except Permanent:
+        abort(410)
+    in_place = file.media_type in blobs.SHOWN_IN_PLACE and "download" not in request.args
+    response = _download(response, file.filename, file.media_type if in_place else "application/octet-stream", in_place)
+    response.headers["Content-Length"] = str(file.size)
+    response.set_etag(file.sha256)
+    return response.make_conditional(request)
+
+
+@blueprint.get("/changed")
+@allow(Permission.READ)
+def changed() -> Response:
+    """Rows among ?rows=E-1.version,… that are no longer as the page knows them; 286 stops the asking."""
+    known = dict(_KNOWN.findall(request.args.get("rows", "")[:8000])[:_MOST_LIVE])
+    calm = request.args.get("calm", "0")
+    rows = detail.rows_of(current_user.organisation_id, list(known)) if known else []
+    news = [row for row in rows if row.version != known[row.public_id]]
+    again = live(rows, _kind(), 0 if news else min(int(calm) if calm.isdigit() and len(calm) < 4 else 0, 999) + 1)
+    answer = render_template(
+        "history/_changed.html", rows=news, live=again, columns=columns.shown(_kind()), list=_kind(),
+        open=set(request.args.getlist("open")),
+    )  # fmt: skip
+    response = make_response(answer, 200 if again else 286)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.post("/<public_id>/resends")
+@allow(Permission.RESEND)
+def resends(public_id: str) -> Response:
+    old = get_or_404(Email, public_id)
+    typed = request.form.get("to", "").strip()[:320]
+    key = re.sub(r"[^0-9a-zA-Z-]", "", request.form.get("request_key", ""))[:64]
+    if not key:
+        abort(400)
+    try:
+        new = resend(old, typed or None, by=current_user, request_key=f"resend:{key}")
+        db.session.commit()
+    except UserMistake as mistake:
+        db.session.rollback()
+        said = _(mistake.message, **mistake.values)
+        found = _about(public_id)
+        return page("emails/email.html", status=422, back=_back(found), **context(found, said, typed))
+    except Permanent:
+        db.session.rollback()
+        abort(410)
+    flash(_("L'e-mail est renvoyé : voici le nouveau."), "success")
+    return redirect(url_for("emails.email", public_id=new.public_id), 303)  # type: ignore[return-value]
+
+
+def _about(public_id: str) -> detail.Detail:
+    return detail.about(current_user.organisation_id, public_id) or abort(404)
+
+
+def _frozen(public_id: str) -> detail.Frozen:
+    return detail.frozen(current_user.organisation_id, public_id) or abort(404)
+
+
+def _kind() -> columns.Kind:
+    kind = request.args.get("list", "")
+    return kind if kind in _KINDS else "global"  # type: ignore[return-value]
+
+
+def _back(found: detail.Detail) -> str:
+    """The history one came from, with its filter (the browser's Referer, if it is a page of ours), else the list."""
+    came = request.referrer or ""
+    host = request.host_url.rstrip("/")
+    default = url_for("emails.index")
+    if found.row.session_id:
+        default = url_for("sessions.emails", public_id=found.row.session_id)
+    path = own_path(came.removeprefix(host), default) if came.startswith(host + "/") else default
+    return path if path.partition("?")[0].endswith("/emails") else default
+
+
+def _download(response: Response, name: str, media_type: str, in_place: bool = False) -> Response:
+    """A stranger's bytes: shown in place only where that is safe, under a name by RFC 6266 and 5987."""
+    plain = re.sub(r"[^ !#$&+\-.0-9A-Z^_`a-z{}~]", "_", name)[:150] or "piece"
+    response.headers["Content-Type"] = media_type
+    response.headers["Content-Disposition"] = (
+        f"{'inline' if in_place else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    )
+    response.headers["Content-Security-Policy"] = _FILE_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,239 @@
+"""The history table as a page or as htmx's piece of it: what its templates need, made from a scope and the address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import Response, abort, make_response, request, stream_with_context, url_for
+from flask_login import current_user
+
+from blueprints.support import page, wants_partial
+from history import HistoryFilter, Page, Row, Scope, browse, columns, export, sentences
+from history.form import FilterForm, form_of
+from history.periods import DateField
+from i18n import _, ngettext
+from models.words import Permission
+
+# Live rows: how often, and for how many questions without news; then every next step; then silence (a reload shows
+# all). 4 s for two minutes, 15 s for five, a minute for half an hour.
+_RHYTHM = ((4, 30), (15, 20), (60, 30))
+# Sent and delivered rows change seldom after their first hour: not worth asking for.
+_LIVELY = timedelta(hours=1)
+_TYPED = ("session", "contact", "recipient", "subject")
+
+
+@dataclass(frozen=True)
+class Live:
+    """The next question for changed rows."""
+
+    address: str
+    seconds: int
+
+
+def live(rows: list[Row], kind: str, calm: int = 0) -> Live | None:
+    """How to ask what became of `rows`; None when all are final or nothing has moved for long. `calm` counts the
+    answers in a row that had no news."""
+    open_rows = [row for row in rows if _lively(row)]
+    seconds = _seconds(calm)
+    if not open_rows or seconds is None:
+        return None
+    known = ",".join(f"{row.public_id}.{row.version}" for row in open_rows)
+    return Live(url_for("emails.changed", list=kind, rows=known, calm=calm), seconds)
+
+
+def _lively(row: Row) -> bool:
+    moving = row.status.value in ("requested", "uncertain")
+    return not row.final and (moving or row.now - (row.sent_at or row.created_at) < _LIVELY)
+
+
+def _seconds(calm: int) -> int | None:
+    for seconds, times in _RHYTHM:
+        if calm < times:
+            return seconds
+        calm -= times
+    return None
+
+
+@dataclass
+class View:
+    """Everything templates/history shows of one answer."""
+
+    scope: Scope
+    filter: HistoryFilter
+    page: Page
+    now: datetime
+    path: str
+
+    @property
+    def list(self) -> str:
+        return self.scope.kind
+
+    @property
+    def rows(self) -> list[Row]:
+        return self.page.rows
+
+    @cached_property
+    def columns(self) -> list[columns.Column]:
+        return columns.shown(self.scope.kind)
+
+    @cached_property
+    def form(self) -> FilterForm:
+        return form_of(self.filter)
+
+    @cached_property
+    def _names(self) -> sentences.Names:
+        """What asked ids are called, where a row of the page tells."""
+        row = self.rows[0] if self.rows else None
+        return sentences.Names(
+            session=row.session_title if row and self.filter.session_id else None,
+            contact=row.contact_name if row and self.filter.contact_id else None,
+        )
+
+    @cached_property
+    def chips(self) -> list[sentences.FilterChip]:
+        return sentences.chips(self.filter, self._names)
+
+    @cached_property
+    def sentence(self) -> str:
+        return sentences.sentence(self.filter, self.now, self.scope.zone, self._names)
+
+    @property
+    def hint(self) -> str:
+        return sentences.hint(self.filter)
+
+    @property
+    def count_sentence(self) -> str:
+        return sentences.count_sentence(self.page.count)
+
+    @property
+    def caption(self) -> str:
+        if self.scope.training_session is not None:
+            return _("Historique des e-mails de la session %(title)s", title=self.scope.training_session.title)
+        if self.scope.contact is not None:
+            return _("E-mails envoyés à %(name)s", name=self.scope.contact.name)
+        return _("E-mails envoyés par l'organisme")
+
+    @property
+    def cleared(self) -> str:
+        """The address without filters, order and page size kept."""
+        kept = {"date_field": self.filter.date_field, "sort": self.filter.sort, "limit": self.filter.limit}
+        return HistoryFilter().with_(**kept).address(self.path)
+
+    @property
+    def reversed(self) -> str:
+        return self.filter.address(self.path, sort="date" if self.filter.newest_first else "-date")
+
+    @property
+    def date_label(self) -> str:
+        return _("Date") if self.filter.date_field is DateField.CREATED else _(self.filter.date_field.label)
+
+    @property
+    def by_changed(self) -> bool:
+        return self.filter.date_field is DateField.UPDATED
+
+    @property
+    def by_change(self) -> str:
+        """The same rows by their last change, or back by their sending."""
+        return self.filter.address(self.path, date_field=DateField.SENT if self.by_changed else DateField.UPDATED)
+
+    @property
+    def previous(self) -> str | None:
+        return self.filter.address(self.path, cursor=self.page.previous) if self.page.previous else None
+
+    @property
+    def next(self) -> str | None:
+        return self.filter.address(self.path, cursor=self.page.next) if self.page.next else None
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What the address holds and no input shows."""
+        inputs = {field for column in self.columns for field in column.fields}
+        return [(k, v) for k, v in self.filter.with_().to_query() if k not in inputs and k != "limit"]
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What folded menus say of their choices."""
+        asked = self.filter
+        return {
+            "date": next((c.label.partition(" : ")[2] or c.label for c in self.chips if asked.period), _("Toutes"))
+            if asked.period else _("Toutes"),
+            "type": _few([sentences.type_label(code) for code in asked.type]),
+            "status": _few([sentences.status_label(code) for code in asked.status]),
+        }  # fmt: skip
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        return {
+            "recipient": _("Nom ou adresse"), "subject": _("Mots de l'objet"), "session": _("Titre ou numéro"),
+            "contact": _("Nom"),
+        }  # fmt: skip
+
+    @property
+    def exports(self) -> list[tuple[str, str, str]]:
+        whole = self.filter.with_()
+        joint = "&" if whole.to_query() else "?"
+        address = whole.address(self.path) + joint + "format="
+        return [
+            (_("Excel français (CSV)"), address + "csv-excel", "file-spreadsheet"),
+            (_("CSV standard (RFC 4180)"), address + "csv", "file-type-csv"),
+            (_("JSON"), address + "json", "code"),
+        ]
+
+    @cached_property
+    def live(self) -> Live | None:
+        return live(self.rows, self.scope.kind)
+
+
+def _few(labels: list[str]) -> str:
+    if len(labels) < 2:
+        return labels[0] if labels else _("Tous")
+    return ngettext("%(num)s choix", "%(num)s choix", len(labels))
+
+
+def render_history(scope: Scope, template: str, **context: Any) -> Response:
+    """The history of `scope`: the page `template` (which includes history/_history.html), the rows for htmx, or with
+    ?format= the export of exactly what is filtered. `context` is the page's own."""
+    filter_ = HistoryFilter.from_query(request.args)
+    now = datetime.now(UTC)
+    if "format" in request.args:
+        return _export(scope, filter_, now)
+    view = View(scope, filter_, browse(scope, filter_, now), now, request.path)
+    response = page(template, "history/_rows.html", history=view, **context)
+    if wants_partial():
+        response.headers.update(_moved(filter_, filter_.address(request.path)))
+    return response
+
+
+def _moved(filter_: HistoryFilter, address: str) -> dict[str, str]:
+    """Which address the browser shows now. A step of its own for Back, but while one goes on typing in the same
+    input the step is replaced: Back does not walk letter by letter."""
+    was = urlsplit(request.headers.get("HX-Current-URL", ""))
+    before = HistoryFilter.from_query(parse_qsl(was.query))
+    if before == filter_:
+        return {"HX-Push-Url": "false"}
+    for field in _TYPED:
+        old, new = getattr(before, field), getattr(filter_, field)
+        typed_on = old and new and (new.startswith(old) or old.startswith(new))
+        if typed_on and before.with_(**{field: new}) == filter_.with_():
+            return {"HX-Replace-Url": address}
+    return {"HX-Push-Url": address}
+
+
+def _export(scope: Scope, filter_: HistoryFilter, now: datetime) -> Response:
+    if not current_user.may(Permission.EXPORT):
+        abort(403)
+    try:
+        format_ = export.Format(request.args["format"])
+    except ValueError:
+        abort(400)
+    body = stream_with_context(export.stream(scope, filter_.with_(), now, format_))
+    response = make_response(Response(body, content_type=format_.media_type))
+    name = export.filename(filter_, now, scope.zone, format_)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response

@@ -1,0 +1,188 @@
+"""One e-mail: its row, what happened to it, its family of resends, and its frozen parts, each read when asked for.
+
+`about` is one statement (nothing of the body); `frozen` gives the stored bytes, `attachment` one part's blob. All are
+scoped: another organisation's e-mail is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.orm import aliased
+
+from extensions import db
+from history.rows import COLUMNS, Row, by_public_id
+from models import Address, Attachment, Blob, DeliveryEvent, Email, EmailContent, Sender
+from models.words import EventKind, Reason, Status
+
+# A page of events; what repeats more often (an image loaded again and again) is cut, the oldest kept.
+MOST_EVENTS = 200
+
+
+class Event(NamedTuple):
+    """One thing that happened. `data` may hold the author of a correction, the next attempt …"""
+
+    kind: EventKind
+    source: str
+    occurred_at: datetime
+    reason: Reason | None
+    attempt: int | None
+    smtp_code: int | None
+    enhanced_code: str | None
+    diagnostic: str | None
+    remote_host: str | None
+    data: dict[str, Any]
+
+    @property
+    def server_words(self) -> str:
+        """The server's reply as it was, empty where there is none."""
+        codes = " ".join(str(code) for code in (self.smtp_code, self.enhanced_code) if code)
+        said = self.diagnostic or ""
+        return said if not codes or said.startswith(codes[:3]) else f"{codes} {said}".strip()
+
+
+class Relative(NamedTuple):
+    """An e-mail of the same family: what this one repeats, or what repeats it."""
+
+    public_id: str
+    address: str
+    status: Status
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What the expanded row and the e-mail's own page show, the body aside."""
+
+    row: Row
+    events: list[Event]
+    resend_of: Relative | None
+    resends: list[Relative]
+    sender_name: str
+    reply_to: str
+    default_sender: bool
+    size: int | None  # bytes of the whole message
+    sha256: str | None
+
+
+class File(NamedTuple):
+    """An attachment's name and blob; `media_type` is sniffed."""
+
+    filename: str
+    sha256: str
+    size: int
+    media_type: str
+
+
+class Frozen(NamedTuple):
+    """The stored message: mail.mime joins and shows it."""
+
+    id: int
+    public_id: str
+    subject: str
+    created_at: datetime
+    skeleton: bytes
+    cuts: list[Any]
+    size: int
+
+
+def about(organisation_id: int, public_id: str) -> Detail | None:
+    """All about one e-mail in one statement; None where the organisation has no such e-mail."""
+    extra = [
+        _events().label("events"), _family(Email.resend_of_id, upwards=True).label("resend_of"),
+        _family(Email.id, upwards=False).label("resends"), Sender.name.label("sender_name"), Sender.reply_to,
+        Sender.is_default, EmailContent.size, EmailContent.sha256,
+    ]  # fmt: skip
+    statement = by_public_id(organisation_id, [public_id]).add_columns(*extra)
+    statement = statement.outerjoin(EmailContent, EmailContent.email_id == Email.id)
+    found = db.session.execute(statement).one_or_none()
+    if found is None:
+        return None
+    row, (events, above, below, sender_name, reply_to, is_default, size, sha256) = (
+        Row(*found[: len(COLUMNS)]),
+        found[len(COLUMNS) :],
+    )
+    parents = list(_relatives(above))
+    return Detail(
+        row=row, events=[_event(parts) for parts in events or ()], resend_of=parents[0] if parents else None,
+        resends=list(_relatives(below)), sender_name=sender_name, reply_to=reply_to, default_sender=is_default,
+        size=size, sha256=sha256,
+    )  # fmt: skip
+
+
+def rows_of(organisation_id: int, public_ids: list[str]) -> list[Row]:
+    """The rows of those e-mails, for live rows."""
+    return [Row(*r) for r in db.session.execute(by_public_id(organisation_id, public_ids))]
+
+
+def frozen(organisation_id: int, public_id: str) -> Frozen | None:
+    """The stored bytes of one e-mail."""
+    statement = (
+        select(
+            Email.id, Email.public_id, Email.subject, Email.created_at,
+            EmailContent.skeleton, EmailContent.cuts, EmailContent.size,
+        )
+        .join(EmailContent, EmailContent.email_id == Email.id)
+        .where(Email.public_id == public_id, Email.organisation_id == organisation_id)
+    )  # fmt: skip
+    found = db.session.execute(statement).one_or_none()
+    return Frozen(*found) if found else None
+
+
+def attachment(organisation_id: int, public_id: str, position: int) -> File | None:
+    """One attachment of one e-mail, by its position from 1."""
+    statement = (
+        select(Attachment.filename, Blob.sha256, Blob.size, Blob.media_type)
+        .join(Email, Email.id == Attachment.email_id)
+        .join(Blob, Blob.sha256 == Attachment.sha256)
+        .where(
+            Email.public_id == public_id, Email.organisation_id == organisation_id, Attachment.position == position
+        )
+    )  # fmt: skip
+    found = db.session.execute(statement).one_or_none()
+    return File(*found) if found else None
+
+
+def _events() -> ColumnElement[Any]:
+    e = DeliveryEvent
+    first: Select[Any] = (
+        select(e).where(e.email_id == Email.id).order_by(e.occurred_at, e.id).limit(MOST_EVENTS).correlate(Email)
+    )
+    c = first.subquery("happened").c
+    listed = func.jsonb_build_array(
+        c.kind, c.source, c.occurred_at, c.reason, c.attempt, c.smtp_code, c.enhanced_code, c.diagnostic,
+        c.remote_host, c.data,
+    )  # fmt: skip
+    return select(func.jsonb_agg(aggregate_order_by(listed, c.occurred_at, c.id), type_=JSONB)).scalar_subquery()
+
+
+def _event(parts: list[Any]) -> Event:
+    kind, source, occurred_at, reason, *rest, data = parts
+    return Event(
+        EventKind(kind), source, datetime.fromisoformat(occurred_at), Reason(reason) if reason else None, *rest,
+        data=data or {},
+    )  # fmt: skip
+
+
+def _family(key: Any, upwards: bool) -> ColumnElement[Any]:
+    """[[public id, address, status, created at], …] of the e-mail this one repeats, or of those that repeat it."""
+    other, whose = aliased(Email), aliased(Address)
+    listed = func.jsonb_build_array(other.public_id, whose.address, other.status, other.created_at)
+    return (
+        select(func.jsonb_agg(aggregate_order_by(listed, other.id), type_=JSONB))
+        .select_from(other)
+        .join(whose, whose.id == other.address_id)
+        .where((other.id if upwards else other.resend_of_id) == key, other.organisation_id == Email.organisation_id)
+        .correlate(Email)
+        .scalar_subquery()
+    )
+
+
+def _relatives(parts: list[list[Any]] | None) -> Iterator[Relative]:
+    for public_id, address, status, created_at in parts or ():
+        yield Relative(public_id, address, Status(status), datetime.fromisoformat(created_at))
