@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from flask import current_app
+from sqlalchemy import Connection, Engine, create_engine, select, text
 
 from extensions import db, on_commit, ring, settings
 from mail import mime, tokens
@@ -182,6 +183,19 @@ def _addresses(
     return {(address, name): (id, envelopes[address, name]) for id, address, name in rows}
 
 
+def _engine() -> Engine:
+    """Connections of the drain's own: each statement is one round trip and one commit, and none is asked first
+    whether it still lives (the drain repeats what failed)."""
+    engine = current_app.extensions.get("outbox_engine")
+    if engine is None:
+        engine = create_engine(
+            db.engine.url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=2,
+            connect_args={"connect_timeout": 5, "prepare_threshold": 1},
+        )  # fmt: skip
+        current_app.extensions["outbox_engine"] = engine
+    return engine
+
+
 @dataclass(frozen=True)
 class Claimed:
     """One e-mail a worker holds by lease, with what it needs to send it."""
@@ -228,7 +242,7 @@ def claim(owner: str, limit: int, resting: Sequence[int] = ()) -> list[Claimed]:
 
     Senders that are paused or `resting` (their server just failed to answer) are passed over.
     """
-    with db.engine.begin() as connection:
+    with _engine().connect() as connection:
         rows = connection.exec_driver_sql(
             _CLAIM, {"owner": owner, "limit": limit, "lease": settings().lease, "resting": list(resting)}
         )
@@ -288,13 +302,13 @@ def settle(owner: str, settlement: Settlement) -> set[int]:
         "uncounted": [move[2] for move in moves],
         "begun": settlement.begun,
     }
-    with db.engine.begin() as connection:
+    with _engine().connect() as connection:
         return set(connection.exec_driver_sql(_SETTLE, values).scalars())
 
 
 def renew(owner: str) -> None:
     """Extend every lease of this owner; a worker does so while it waits on a slow server."""
-    with db.engine.begin() as connection:
+    with _engine().connect() as connection:
         connection.exec_driver_sql(
             "UPDATE outbox_entry SET lease_until = now() + make_interval(secs => %(lease)s) "
             "WHERE owner = %(owner)s AND lease_until > now() AND state <> 'waiting'",

@@ -90,6 +90,8 @@ def migrated_app(test_config: config.Config) -> Iterator[Flask]:
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
+    if "outbox_engine" in app.extensions:
+        app.extensions["outbox_engine"].dispose()
     app.extensions["redis"].close()
 
 

@@ -211,8 +211,8 @@ class _Session:
             self.sock.recv(1)
             return False
         self.say(f"250 2.0.0 queued as Q{len(self.server.taken)}")
+        self.flush()  # a message taken is told at once, whatever was pipelined after it
         if kind == "drop-250":
-            self.flush()
             self.reset()
             return False
         return True
