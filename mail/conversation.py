@@ -74,7 +74,9 @@ class Conversation:
             kind = "unknown" if self.dotted else "broken"
             self.report(self._outcome(self.begun, kind, "data" if self.dotted else "body", None, words))
         if self.held is not None:
-            self.report(self.refusal or self._outcome(self.held, "broken", self.phase, None, words))
+            # While the last one's final reply was awaited, nothing was said of the next.
+            phase = "mail" if self.begun is not None else self.phase
+            self.report(self.refusal or self._outcome(self.held, "broken", phase, None, words))
         self.begun = self.held = self.refusal = None
 
     def again(self) -> None:
@@ -112,6 +114,9 @@ class Conversation:
             self.line.send(*self.begun.pieces)
             while self.line.writing:
                 yield Wait.WRITTEN
+            if self.line.replies:
+                # Nothing was asked: the server closes (421), or its words would pass for the reply to the dot.
+                raise LineLost(f"{self.line.replies[0].code} {self.line.replies[0].text}")
             self.served += 1
             if self.served < self.most:
                 self.held = self.take()
