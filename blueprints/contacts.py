@@ -11,6 +11,7 @@ from wtforms import EmailField, SelectField, StringField, TelField, TextAreaFiel
 
 import i18n
 from blueprints.forms import BaseForm, Line, MailAddress, Needed, Text
+from blueprints.history_views import render_history
 from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import Scope
@@ -141,8 +142,6 @@ def record(public_id: str) -> Response:
 @blueprint.get("/<public_id>/emails")
 @allow(Permission.READ)
 def emails(public_id: str) -> Response:
-    from blueprints.emails import render_history
-
     contact = get_or_404(Contact, public_id)
     scope = Scope(current_user.organisation_id, contact=contact)
     return render_history(scope, "contacts/history.html", contact=contact, plural=PLURALS[contact.kind])

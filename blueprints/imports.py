@@ -89,7 +89,7 @@ def _preview(training_session: TrainingSession | None, kind: ContactKind, text: 
     planned = imports.plan(current_user.organisation, text, kind, training_session)
     key = secrets.token_urlsafe(24)
     kept = kind.value.encode() + b"\n" + planned.fingerprint.encode() + b"\n" + zlib.compress(text.encode(), 1)
-    current_app.extensions["redis"].setex(_place(key), _KEPT_FOR, kept)
+    current_app.extensions["redis"].set(_place(key), kept, ex=_KEPT_FOR)
     return page(
         "contacts/import_preview.html", training_session=training_session, kind=kind, plan=planned, key=key,
         shown=_SHOWN, moved=moved,

@@ -7,13 +7,14 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
+from blueprints.history_views import render_history
 from blueprints.session_forms import SessionForm
 from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import Scope
 from i18n import _
 from models import Contact, Email, TrainingSession
-from models.words import ContactKind, Permission, SessionState, StatusGroup
+from models.words import ContactKind, Permission, SessionState, Status, StatusGroup
 from people import contacts, training
 
 blueprint = Blueprint("sessions", __name__)
@@ -86,7 +87,7 @@ def _outcomes(training_session: TrainingSession) -> list[tuple[StatusGroup, int]
         .where(Email.training_session_id == training_session.id)
         .group_by(Email.status)
     )  # fmt: skip
-    counted = dict(db.session.execute(query).tuples().all())
+    counted: dict[Status, int] = {row[0]: row[1] for row in db.session.execute(query)}
     return [(group, sum(counted.get(status, 0) for status in group.statuses)) for group in StatusGroup]
 
 
@@ -136,8 +137,6 @@ def _to_people(training_session: TrainingSession) -> Response:
 @blueprint.get("/<public_id>/emails")
 @allow(Permission.READ)
 def emails(public_id: str) -> Response:
-    from blueprints.emails import render_history
-
     training_session = get_or_404(TrainingSession, public_id)
     scope = Scope(current_user.organisation_id, training_session=training_session)
     return render_history(scope, "sessions/history.html", training_session=training_session)

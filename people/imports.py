@@ -141,7 +141,10 @@ def plan(
         if line.fate != "bad" and training_session is not None:
             line.enrols = line.contact_id not in enrolled
         lines.append(line)
-    missing = {fold(line.company): line.company for line in lines if line.company and line.fate != "bad"}
+    missing: dict[str, str] = {}  # as first written
+    for line in lines:
+        if line.company and line.fate != "bad":
+            missing.setdefault(fold(line.company), line.company)
     own = {fold(line.name) for line in lines if line.kind is ContactKind.COMPANY and line.fate == "new"}
     new_companies = [name for key, name in missing.items() if key not in known.companies and key not in own]
     return Plan(lines, sheet.ignored, new_companies, _fingerprint(csv_text, kind, training_session, lines))
