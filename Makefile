@@ -34,7 +34,7 @@ compile-messages: .venv/stamp
 	@if [ -d translations ]; then $(BIN)/pybabel --quiet compile -d translations; fi
 
 run: .venv/stamp compile-messages ## everything on one machine: http://127.0.0.1:5000 (PORT=… for another port)
-	@exec $(BIN)/python -m local
+	@exec $(BIN)/python -m local --with-parent
 
 test: .venv/stamp compile-messages ## the tests (PYTEST_ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -120,7 +120,7 @@ class Places:
         return self.data / "logs"
 
     def services(self) -> dict[str, Any] | None:
-        """What the running supervisor wrote, or None when none is alive on this data folder.
+        """What the running supervisor wrote, or None when none is alive on this data folder (or it is stopping).
 
         {"pid", "started", "env", "port", "embedded": names, "children": [[name, pid, started], …]}, and where
         the practice post office runs {"smtp_port", "mail_page_port"}
@@ -130,7 +130,7 @@ class Places:
             alive = started(int(found["pid"])) == found["started"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return found if alive else None
+        return found if alive and not found.get("stopping") else None
 
 
 def database_url(socket_folder: Path, name: str) -> str:

@@ -17,17 +17,19 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
+from typing import IO
 
 from config import data_folder
 from local import plan, servers
 from local.folders import prepare
-from local.processes import CannotStart, spawn, tail, wait_until
+from local.processes import CannotStart, die_with_parent, spawn, tail, wait_until
 from local.supervisor import Child, Crew, end_leftovers, trim
 from places import Places
 
 # Ten seconds in all: the crew, then Valkey and PostgreSQL, who lose nothing by a sudden end.
-CREW_SECONDS = 6.0
-SERVER_SECONDS = 1.8
+CREW_SECONDS = 5.5
+SERVER_SECONDS = 1.5
+STOP_SECONDS = 11.0
 READY_SECONDS = 90.0
 
 
@@ -38,6 +40,8 @@ class Stopped(Exception):
 def main(make_house: Callable[[Places, list[int]], House] | None = None) -> int:
     """Run until stopped. 0 after a stop that was asked for, 1 when the start failed."""
     asked: list[int] = []
+    if "--with-parent" in sys.argv[1:]:
+        die_with_parent(signal.SIGTERM)  # a `make` that was killed can't pass anything on
 
     def stop(number: int, frame: FrameType | None) -> None:
         asked.append(number)
@@ -104,15 +108,14 @@ class House:
         places = self.places
         prepare(places)
         lock = stack.enter_context((places.run / "supervisor.lock").open("ab"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        # One that is just starting or stopping has no services to show: give it the time to.
+        if not wait_until(lambda: _locked(lock) or places.services() is not None, STOP_SECONDS) or not _locked(lock):
             running = places.services() or {}
             where = f" (http://127.0.0.1:{running['port']})" if running else ""
             raise CannotStart(
                 f"Sillage tourne déjà sur {places.data}{where} ; autre dossier : SILLAGE_DATA=… make run. "
                 f"Sillage already runs on this data folder."
-            ) from None
+            )
 
     def _start_servers(self, stack: ExitStack, lent: list[servers.Server]) -> None:
         with servers.turn(self.places):
@@ -187,6 +190,15 @@ def say(text: str) -> None:
         print(text, flush=True)
     except OSError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
+def _locked(lock: IO[bytes]) -> bool:
+    """Whether the lock is ours now (taking it again does no harm)."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _answers(url: str) -> bool:

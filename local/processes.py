@@ -44,8 +44,8 @@ def spawn(
     parent = os.getpid()
 
     def tie_to_parent() -> None:
-        if _libc is not None and dies_with_us is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, int(dies_with_us), 0, 0, 0)
+        if dies_with_us is not None:
+            die_with_parent(dies_with_us)
             if os.getppid() != parent:  # it died before the tie was made
                 os._exit(1)
 
@@ -58,6 +58,12 @@ def spawn(
             list(command), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=cwd,
             env=dict(env), start_new_session=True, preexec_fn=tie_to_parent, **identity,
         )  # fmt: skip
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """Have the kernel send us `number` when our parent's thread dies (Linux; elsewhere nothing)."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def alive(pid: int, since: str | None) -> bool:

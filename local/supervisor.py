@@ -84,6 +84,7 @@ class Crew:
     def stop(self, seconds: float) -> None:
         """End all within about `seconds`: a polite signal to each, then an end to what is left of its session."""
         until = time.monotonic() + seconds
+        self._write(stopping=True)
         all_of_them = self._orphans + session_members({m.process.pid for m in self._members if m.process})
         for last in (False, True):
             wave = [m.process for m in self._members if m.child.last is last and m.process is not None]
@@ -112,7 +113,7 @@ class Crew:
     def _log(self, child: Child) -> Path:
         return self._places.logs / f"{child.name}.log"
 
-    def _write(self) -> None:
+    def _write(self, stopping: bool = False) -> None:
         """The services file, whole or not at all."""
         children = [
             [member.child.name, member.process.pid, started(member.process.pid)]
@@ -120,6 +121,8 @@ class Crew:
             if member.process is not None
         ]
         facts = {**self._facts, "pid": os.getpid(), "started": started(os.getpid()), "children": children}
+        if stopping:
+            facts["stopping"] = True  # there for those who clean up after us, not for those who look for services
         half = self._places.services_file.with_suffix(".new")
         half.write_text(json.dumps(facts, indent=1))
         half.chmod(0o600)

@@ -19,6 +19,12 @@ from local import plan, servers
 from local.processes import CannotStart, session_members, wait_until
 from places import Places, started
 
+# As make does: run the supervisor, and wait.
+CALLER = """
+import os, subprocess, sys
+env = os.environ | {"SILLAGE_DATA": sys.argv[1], "PORT": sys.argv[2]}
+subprocess.run([sys.executable, "-m", "tests.local.small_house", "--with-parent"], env=env)
+"""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -167,6 +173,24 @@ def test_a_second_supervisor_says_so_and_the_first_goes_on(run):
     assert first.process.poll() is None
 
 
+def test_a_start_right_after_a_stop_waits_for_it(run):
+    first = run(STUBBORN="1")
+    first.until_ready()
+    first.process.send_signal(signal.SIGTERM)
+    assert wait_until(lambda: first.places.services() is None, 5)
+    second = run(PORT=str(first.port))
+    second.until_ready()
+    assert first.process.wait(5) == 0
+
+
+def test_it_stops_when_what_called_it_is_killed(run, places):
+    with subprocess.Popen([sys.executable, "-c", CALLER, str(places.data), str(free_port())], cwd=ROOT) as caller:
+        assert wait_until(lambda: places.services() is not None, 30)
+        everything = session_members({pid for _, pid, _ in places.services()["children"]})
+        caller.kill()
+    assert gone(everything, 10)
+
+
 def test_a_taken_port_is_answered_at_once(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
@@ -190,8 +214,10 @@ def test_the_post_office_moves_aside_unless_its_port_was_asked_for():
         taken = str(listening.getsockname()[1])
         with pytest.raises(CannotStart, match=f"PRACTICE_SMTP_PORT={taken}"):
             plan.Ports.choose({"PORT": str(free_port()), "PRACTICE_SMTP_PORT": taken})
-    ports = plan.Ports.choose({"PORT": "2525"})
-    assert ports.smtp not in (None, 2525)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # ours now, or someone's already
+            stack.enter_context(socket.create_server(("127.0.0.1", 2525)))
+        assert plan.Ports.choose({"PORT": str(free_port())}).smtp not in (None, 2525)
 
 
 def test_where_a_server_is_named_its_twin_is_not_started(folder, monkeypatch):
