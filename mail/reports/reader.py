@@ -20,7 +20,6 @@ from mail.reports.returned import bracketed, message_id_of, returned_headers, sp
 from mail.server_words import fold
 
 EXCERPT = 2000
-_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status", "text/delivery-status")
 _RECIPIENT_FIELD = re.compile(r"^[ \t>]{0,8}(?:final-recipient|original-recipient)[ \t]*:", re.I | re.M)
 _OTHER_FIELD = re.compile(r"^[ \t>]{0,8}(?:action|status|reporting-mta)[ \t]*:", re.I | re.M)
 
@@ -120,7 +119,7 @@ def _read(message: Message) -> Report:
 
 def _status_fields(message: Message, text: str) -> StatusFields:
     """The fields of the delivery-status parts; of the text where they were put there instead."""
-    parts = [part for part in message.parts if part.type in _STATUS_TYPES and part.depth == 0]
+    parts = [part for part in message.parts if "delivery-status" in part.type and part.depth == 0]
     if parts:
         found = StatusFields()
         for part in parts:
@@ -279,7 +278,7 @@ def _last_resorts(message: Message, human: str, returned: Headers) -> list[str]:
     words = f" {re.sub(r'[^a-z0-9._+-]+', ' ', fold(human))} "
     found = [a for a in written_to if f" {a.partition('@')[0].lower()} " in words and a.lower() not in ours]
     sender = addresses.clean(message.headers.text("from")) or ""
-    alone = re.search(r"recipients?[^@]{0,400}?\n[ \t]+([A-Za-z0-9][\w.+\-]{2,63})[ \t]*\n", human + "\n")
+    alone = re.search(r"following recipients?[\s\S]{0,400}?\n[ \t]+([A-Za-z0-9][\w.+\-]{2,63})[ \t]*\n", human + "\n")
     if not found and not written_to and alone and sender.lower().startswith("mailer-daemon@"):
         return [f"{alone[1]}@{sender.partition('@')[2]}"]
     return found

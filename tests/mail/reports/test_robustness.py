@@ -54,7 +54,7 @@ def damaged(raw: bytes, rng: random.Random) -> bytes:
             case 1:
                 del data[at : at + rng.randint(1, 40)]
             case 2:
-                data[at:at] = rng.choice([b"\n\n", b"\r", b"\0", b"--XX\n", b"=?utf-8?q?", b"Content-Type: ", b"<", b"@"])
+                data[at:at] = rng.choice([b"\n\n", b"\r", b"\0", b"--XX\n", b"=?utf-8?q?", b"Content-Type: ", b"<@"])
             case 3:
                 data[at:at] = data[: rng.randrange(len(data) + 1)][:500]
             case 4:
