@@ -1,0 +1,207 @@
+"""Every route × every person: what each may do is in one table, and nobody sees another organisation's rows.
+
+Made from the URL map, so a new route is tested the day it exists; one without a guard, or whose parameters or form
+are not known here, fails.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.routing import Rule
+
+import mail
+from blueprints.support import ANYONE
+from documents import blobs
+from extensions import db
+from mail import tokens
+from mail.compose import Draft, File
+from models import Contact, Email, TrainingSession, User
+from models.words import ALLOWED, ContactKind, Permission
+from people import contacts, training
+from tests.client import Browser
+from tests.conftest import House
+
+CANARY = "Zzcanari"
+METHODS = ("GET", "POST")
+
+
+def rules(app: Flask) -> list[tuple[Rule, str]]:
+    """Each (rule, method) that a person can ask for; the API has tokens and tests of its own."""
+    return [
+        (rule, method)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static" and not rule.rule.startswith("/api/")
+        for method in sorted((rule.methods or set()) & set(METHODS))
+    ]
+
+
+@dataclass
+class World:
+    """Atelier Cassiopée with data that could leak."""
+
+    house: House
+    session: TrainingSession
+    learner: Contact
+    email: Email
+
+    def parameters(self, rule: Rule) -> dict[str, Any]:
+        """What fills the rule's address."""
+        own = {
+            "sessions": self.session, "compose": self.session, "imports": self.session,
+            "contacts": self.learner, "emails": self.email,
+        }.get(rule.endpoint.partition(".")[0])  # fmt: skip
+        known = {
+            "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
+            "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
+            "token": tokens.token("pixel", self.email.id),
+        }  # fmt: skip
+        return {name: known[name] for name in rule.arguments}
+
+    def form(self, rule: Rule) -> dict[str, Any]:
+        """A form that this route would carry out (or refuse with 422), not one it would not find."""
+        return {
+            "sessions.enrol": {"contact": self.learner.public_id},
+            "emails.resends": {"request_key": "0f8fad5b-d9cb-469f-a165-70867728950e"},
+            "auth.language": {"language": "fr"},
+            "auth.theme": {"theme": "dark"},
+        }.get(rule.endpoint, {})  # fmt: skip
+
+
+@pytest.fixture
+def world(cassiopee: House, boreale: House) -> World:
+    learner = Contact(organisation_id=cassiopee.id, kind=ContactKind.LEARNER)
+    contacts.save(learner, first_name=CANARY, last_name=CANARY, email="zzcanari@mail.example", notes=CANARY)
+    made = training.save(TrainingSession(), cassiopee.organisation, [], title=CANARY, reference=CANARY, place=CANARY)
+    db.session.flush()
+    training.enrol(made, [learner])
+    file = File.of(f"{CANARY}.pdf", blobs.store(b"%PDF-1.4 zzcanari", f"{CANARY}.pdf"))
+    draft = Draft(
+        learner.email, learner.name, learner.id, made.id, "free", CANARY, f"<p>{CANARY}</p>", CANARY, (file,)
+    )  # fmt: skip
+    emails = mail.post(
+        [draft], organisation=cassiopee.organisation, sender=cassiopee.sender, by=cassiopee.staff, request_key="1"
+    )
+    cassiopee.sender.name = cassiopee.organisation.name = cassiopee.staff.name = CANARY
+    db.session.commit()
+    return World(cassiopee, made, learner, emails[0])
+
+
+def kept() -> str:
+    """All that a request might have changed of Atelier Cassiopée, as one text."""
+    db.session.rollback()
+    tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event")
+    rows = [
+        db.session.execute(text(f"SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {table} t")).scalar_one()
+        for table in tables
+    ]
+    db.session.rollback()
+    return json.dumps(rows)
+
+
+def ask(app: Flask, user: User | None, method: str, address: str, form: dict[str, Any], csrf: bool = True) -> Any:
+    browser = Browser(app)
+    if user is not None:
+        browser.sign_in(user)
+    headers = {"X-CSRFToken": browser.token()} if csrf and method == "POST" else {}
+    with app.app_context():
+        return browser.client.open(address, method=method, data=form if method == "POST" else None, headers=headers)
+
+
+def shows_canary(response: Any) -> bool:
+    return CANARY.lower() in (response.get_data().decode(errors="replace") + str(response.headers)).lower()
+
+
+def test_every_route_has_a_guard(migrated_app: Flask) -> None:
+    for rule in migrated_app.url_map.iter_rules():
+        if rule.endpoint != "static":
+            guard = getattr(migrated_app.view_functions[rule.endpoint], "guard", None)
+            assert guard == ANYONE or isinstance(guard, Permission), f"{rule.rule}: state who may with @allow"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "asked" in metafunc.fixturenames:
+        from app import create_app
+        from config import Config
+
+        app = create_app(Config(env="test", secret_key="x", database_url="postgresql+psycopg:///none",
+                                redis_url="redis://127.0.0.1:1/0"))  # fmt: skip
+        found = [(rule.rule, method) for rule, method in rules(app)]
+        metafunc.parametrize("asked", found, ids=[f"{method} {rule}" for rule, method in found])
+
+
+# What may answer a person who is allowed, where it is not a page (200), a redirect (303) or a form sent back (422).
+OTHERWISE = {("auth.demo", "POST"): {404}, ("emails.changed", "GET"): {200, 204, 286}}
+
+
+def test_who_may_what(app: Flask, world: World, boreale: House, asked: tuple[str, str]) -> None:
+    address_of, method = asked
+    rule = next(rule for rule, m in rules(app) if (rule.rule, m) == asked)
+    guard = app.view_functions[rule.endpoint].guard  # type: ignore[attr-defined]
+    with app.test_request_context():
+        address = rule.build(world.parameters(rule), append_unknown=False)[1]  # type: ignore[index]
+    form, before = world.form(rule), kept()
+    owned = bool(rule.arguments - {"kind", "token"})
+
+    stranger = ask(app, None, method, address, form)
+    if guard != ANYONE:
+        assert stranger.status_code == 303, f"anonymous: {stranger.status_code}"
+        assert stranger.headers["Location"].startswith("/sign-in"), stranger.headers["Location"]
+        if method == "POST":
+            assert ask(app, world.house.admin, method, address, form, csrf=False).status_code == 403, "without a token"
+    other = ask(app, boreale.admin, method, address, form)
+    if guard != ANYONE:
+        expected = {404} if owned or "contact" in form else {200, 303, 422, 204, 286}
+        assert other.status_code in expected, f"another organisation's admin: {other.status_code}"
+    for response in (stranger, other):
+        assert not shows_canary(response), "a row of Atelier Cassiopée shows"
+    roles = {"staff": world.house.staff, "manager": world.house.manager, "admin": world.house.admin}
+    people = [user for user in roles.values() if guard != ANYONE and guard not in ALLOWED[user.role]]
+    for user in people:
+        refused = ask(app, user, method, address, form)
+        assert refused.status_code == 403, f"{user.role}: {refused.status_code}"
+        assert not owned or not shows_canary_in_main(refused), f"{user.role} sees what is not for that role"
+    if guard != ANYONE:
+        assert kept() == before, "a refused request changed something"
+
+    wanted = OTHERWISE.get((rule.endpoint, method), {200, 303, 422, 429})
+    for name, user in roles.items():
+        if user in people:
+            continue
+        response = ask(app, user, method, address, form)
+        ready = rule.endpoint == "health.readyz" and response.status_code == 503
+        assert ready or response.status_code in wanted, f"{name}: {response.status_code}"
+        if method == "GET" and guard != ANYONE:
+            assert kept() == before, "a GET wrote something"
+
+
+def shows_canary_in_main(response: Any) -> bool:
+    """Whether the page itself (its frame shows the organisation and the person) holds a row's words."""
+    body = response.get_data(as_text=True)
+    return f"{CANARY}.pdf" in body or f"{CANARY} {CANARY}" in body
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/sessions?q=zzcanari&period=all", "/contacts/learners?q=zzcanari", "/emails?subject=zzcanari",
+        "/emails?recipient=zzcanari", "/emails?format=csv", "/emails?format=json", "/emails?format=excel",
+        "/emails?session={session}", "/emails?contact={contact}", "/emails/changed?list=global&rows={email}.0",
+        "/contacts/learners/new?session={session}", "/contacts/import?session={session}",
+    ],
+)  # fmt: skip
+def test_lists_searches_and_exports_do_not_leak(app: Flask, world: World, boreale: House, address: str) -> None:
+    ids = {"session": world.session.public_id, "contact": world.learner.public_id, "email": world.email.public_id}
+    for headers in ({}, {"HX-Request": "true"}):
+        browser = Browser(app).sign_in(boreale.admin)
+        with app.app_context():
+            response = browser.client.get(address.format(**ids), headers=headers)
+            body = response.get_data(as_text=True)
+        assert response.status_code in (200, 204, 286, 303, 400, 404, 422), response.status_code
+        # what was typed in the search may be shown again; the name itself is written with a capital
+        assert CANARY not in body
