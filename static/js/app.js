@@ -61,6 +61,12 @@
     if (target.matches("[data-autosubmit]")) target.form.requestSubmit();
   });
 
+  // Merge tags go where the person was writing last.
+  let writing = null;
+  on("focusin", ({ target }) => {
+    if (target.matches("textarea, input[name^=subject]")) writing = target;
+  });
+
   // Clicks: menus close outside, dialogs open, texts are copied, a second submit is refused.
   on("click", async (event) => {
     for (const menu of all("details[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
@@ -71,6 +77,12 @@
       dialog.showModal();
     }
     if (event.target.matches("dialog")) event.target.close();
+    const inserted = event.target.closest("[data-insert]");
+    if (inserted) {
+      const field = writing?.form === inserted.form ? writing : $("textarea", inserted.form);
+      field.setRangeText(inserted.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+      field.focus();
+    }
     const copier = event.target.closest("[data-copy]");
     if (copier) {
       await navigator.clipboard.writeText(copier.dataset.copy || $(copier.dataset.copyFrom).textContent);
