@@ -45,17 +45,15 @@ def is_automatic_answer(message: Message, seen: Signs, human: str) -> bool:
     if signs.CHALLENGE.found_in(seen.subject) and signs.CHALLENGE.found_in(words) and _answers(headers, seen):
         return True
     suppress = fold(headers.get("x-auto-response-suppress") or "")
-    if absence and (seen.null_sender or submitted or suppress or precedence in ("bulk", "junk")):
-        return True
-    if absence and (absence_words or _answers(headers, seen)):
-        return True
-    if (
-        absence_words
-        and seen.is_reply
-        and (seen.null_sender or submitted.startswith("auto-") or precedence in ("bulk", "junk"))
-    ):
-        return True
-    return submitted.startswith("auto-generated") and absence
+    sure = signs.AUTOMATIC_SUBJECT.found_in(seen.subject[:60]) or seen.subject.startswith("auto:")
+    if seen.null_sender or submitted.startswith("auto-") or suppress or precedence in ("bulk", "junk"):
+        answers = seen.null_sender or absence_words or "in-reply-to" in headers
+        return answers and (sure or absence or (absence_words and seen.is_reply))
+    if seen.is_reply:
+        return False  # without any header of a machine, "Re: Absence" was written by a person
+    return (sure and (absence_words or "in-reply-to" in headers)) or (
+        absence and absence_words and "in-reply-to" in headers
+    )
 
 
 def is_challenge(human: str, diagnostics: str) -> bool:

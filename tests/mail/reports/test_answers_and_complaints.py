@@ -110,6 +110,11 @@ def test_a_feedback_loop_without_a_type():
 NORMAL = {
     "a question": letter(MARIE, "Re: Convocation", "Bonjour, où se trouve la salle ?\n",
                          In_Reply_To="<e-1@cassiopee.example>"),
+    "a learner who will be absent": letter(MARIE, "Absence", "Bonjour, je serai absente jeudi, désolée.\n"),
+    "an answer about an absence": letter(MARIE, "Re: Absence de jeudi", "Je serai absente, je suis en congés.\n",
+                                         In_Reply_To="<e-1@cassiopee.example>"),
+    "an answer to an automatic answer": letter(MARIE, "Re: Réponse automatique : Convocation", "Merci !\n",
+                                               In_Reply_To="<e-1@cassiopee.example>"),
     "a talk about bounces": letter(
         MARIE, "Undelivered mail: how do you handle bounces?",
         "Hi, our mail to paul@client.example was returned: 550 5.1.1 User unknown. It could not be delivered.\n"
