@@ -1,0 +1,157 @@
+"""The demo and the seeds: what is seeded is what the house would have recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, text
+
+from documents import blobs
+from extensions import db
+from local.postoffice.behaviours import behaviour_of
+from mail import mime
+from mail.fold import Fact, fold
+from models import (
+    Attachment,
+    Contact,
+    DeliveryEvent,
+    Email,
+    EmailContent,
+    Enrolment,
+    Organisation,
+    OutboxEntry,
+    Sender,
+    TrainingSession,
+    User,
+)
+from models.words import ContactKind, ReturnPath, Role, Status
+from people import accounts
+from seeds import bulk, demo
+from seeds.stories import STORIES
+from tests.conftest import House
+
+
+def facts(email: Email) -> list[Fact]:
+    events = db.session.scalars(select(DeliveryEvent).where(DeliveryEvent.email_id == email.id))
+    return [
+        Fact(e.email_id, e.kind, e.source, e.source_event_id, e.occurred_at, e.reason, data=e.data) for e in events
+    ]  # fmt: skip
+
+
+def check(email: Email) -> None:
+    """The stored columns are what the fold says of the stored facts, and the bytes are the bytes."""
+    told = facts(email)
+    folded = fold(told)
+    assert (email.status, email.reason, email.marks, email.sent_at) == (
+        folded.status, folded.reason, int(folded.marks), folded.sent_at,
+    )  # fmt: skip
+    assert email.updated_at == max(fact.occurred_at for fact in told)
+    assert email.created_at == min(fact.occurred_at for fact in told)
+    content = db.session.get_one(EmailContent, email.id)
+    whole = mime.join(content.skeleton, content.cuts)
+    assert (hashlib.sha256(whole).hexdigest(), len(whole)) == (content.sha256, content.size)
+    assert ("Subject", email.subject) in list(mime.shown(content.skeleton).headers)
+    files = db.session.scalars(select(Attachment).where(Attachment.email_id == email.id)).all()
+    assert len(files) == email.attachment_count
+    assert all(blobs.describe(file.sha256) for file in files)
+    waiting = db.session.get(OutboxEntry, email.id) is not None
+    assert waiting == (email.status is Status.REQUESTED)
+
+
+@pytest.fixture
+def seeded(cassiopee: House) -> House:
+    bulk.seed(cassiopee.organisation, cassiopee.sender, cassiopee.admin, 2500)
+    return cassiopee
+
+
+def test_seeded_rows_agree_with_the_fold(seeded: House) -> None:
+    emails = db.session.scalars(select(Email).where(Email.organisation_id == seeded.id)).all()
+    assert len(emails) == 2500
+    for email in emails[::7]:
+        check(email)
+    assert {email.status for email in emails} == set(Status)
+    now = db.session.execute(select(func.now())).scalar_one()
+    assert max(e.updated_at for e in emails) <= now
+    assert 1000 < (max(e.created_at for e in emails) - min(e.created_at for e in emails)).days < 1100
+    assert len({e.type for e in emails}) == 8
+    assert len({e.contact_id for e in emails}) > 40
+    assert len({e.training_session_id for e in emails}) > 5
+    folded = func.fold_text(Contact.last_name + " " + Contact.first_name)
+    unfolded = select(func.count()).where(Contact.kind != ContactKind.COMPANY, Contact.sort_name != folded)
+    assert db.session.scalar(unfolded) == 0
+
+
+def test_seeding_again_adds(seeded: House) -> None:
+    bulk.seed(seeded.organisation, seeded.sender, None, 100)
+    assert db.session.scalar(select(func.count()).select_from(Email)) == 2600
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_each_story_ends_where_its_name_says(name: str) -> None:
+    story = STORIES[name]
+    assert story.rows[story.winner][1].split("\t")[0] in {step.kind.value for step in story.steps} | {"requested"}
+    assert (story.folded.status is Status.REQUESTED) == story.waits
+    assert [step.after for step in story.steps] == sorted(step.after for step in story.steps)
+
+
+def test_demo_is_made_once(app: Flask) -> None:
+    assert demo.make()["demo"] == "made"
+    counts = [db.session.scalar(select(func.count()).select_from(model)) for model in (User, Contact, Email)]
+    assert demo.make()["demo"] == "kept"
+    assert counts == [db.session.scalar(select(func.count()).select_from(model)) for model in (User, Contact, Email)]
+    assert counts[0] == 4
+    assert counts[1] >= 60
+    assert counts[2] > 100
+    for email in db.session.scalars(select(Email)).all()[::5]:
+        check(email)
+
+
+def test_demo_is_what_people_are_told(app: Flask) -> None:
+    demo.make()
+    roles = {email: accounts.authenticate(email, "demo") for email in accounts.DEMO_ACCOUNTS}
+    assert [user.role for user in roles.values() if user] == [Role.STAFF, Role.MANAGER, Role.ADMIN, Role.ADMIN]
+    organisations = db.session.scalars(select(Organisation).order_by(Organisation.id)).all()
+    assert [o.name for o in organisations] == ["Atelier Cassiopée", "Formation Boréale"]
+    assert all(o.track_opens for o in organisations)
+    senders = db.session.scalars(select(Sender).order_by(Sender.id)).all()
+    assert [(s.address, s.return_path, s.bounce_address, s.is_default) for s in senders] == [
+        ("formation@cassiopee.example", ReturnPath.VERP, "retours@cassiopee.example", True),
+        ("formation@boreale.example", ReturnPath.VERP, "retours@boreale.example", True),
+    ]
+    theirs = db.session.scalars(select(TrainingSession).where(TrainingSession.title == demo.DEMO_SESSION)).one()
+    assert theirs.starts_on is not None
+    assert theirs.starts_on > date.today()
+    learners = db.session.scalars(
+        select(Contact)
+        .join(Enrolment, Enrolment.contact_id == Contact.id)
+        .where(Enrolment.training_session_id == theirs.id, Contact.kind == ContactKind.LEARNER)
+        .order_by(Contact.id)
+    ).all()
+    assert [behaviour_of(learner.email).about.rpartition(":")[2].strip() for learner in learners] == [
+        "Envoyé", "Reçu", "Reçu et ouvert", "Réception impossible", "Erreur à l'envoi", "Demandé, puis Envoyé",
+    ]  # fmt: skip
+
+
+def test_every_seeded_address_is_reserved(app: Flask) -> None:
+    demo.make()
+    assert all(c.email.endswith(".example") for c in db.session.scalars(select(Contact)))
+
+
+def test_commands_speak_json(app: Flask, cassiopee: House) -> None:
+    runner = app.test_cli_runner()
+    app.extensions["services"] = lambda: app.app_context()
+    answer = runner.invoke(args=["token", "create", "--user", "ADMIN@cassiopee.example"])
+    line = json.loads(answer.stdout)
+    assert line["token"].startswith("sil_")
+    digest = hashlib.sha256(line["token"].encode()).hexdigest()
+    assert db.session.execute(text("SELECT secret_sha256 FROM api_token")).scalar_one() == digest
+    assert runner.invoke(args=["token", "create", "--user", "nobody@x.example"]).exit_code == 1
+    answer = runner.invoke(args=["seed", "--emails", "50", "--organisation", "Nouvel organisme"])
+    line = json.loads(answer.stdout)
+    assert (line["organisation"], line["emails"]) == ("Nouvel organisme", 50)
+    made = select(func.count()).select_from(Email).join(Organisation, Organisation.id == Email.organisation_id)
+    assert db.session.scalar(made.where(Organisation.name == "Nouvel organisme")) == 50
