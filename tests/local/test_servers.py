@@ -23,10 +23,11 @@ with running(Places(sys.argv[1])):
 
 
 @pytest.fixture
-def places(folder, request, monkeypatch):
+def places(folder, monkeypatch):
+    """One data folder for all, and nothing named in the environment."""
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("REDIS_URL", raising=False)
-    return Places(folder / request.node.name[5:25])
+    return Places(folder / "lent")
 
 
 def answers(places: Places) -> bool:
@@ -85,7 +86,8 @@ def test_what_a_killed_command_left_is_used_and_stopped_by_the_next(places):
     assert not any(server.alive() for server in embedded(places))
 
 
-def test_named_servers_are_left_alone(places, monkeypatch):
+def test_named_servers_are_left_alone(folder, monkeypatch):
+    places = Places(folder / "named-servers")
     monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/x")
     monkeypatch.setenv("REDIS_URL", "redis://elsewhere/0")
     with running(places):

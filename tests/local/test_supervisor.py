@@ -78,9 +78,10 @@ def gone(processes: list[tuple[int, str]], seconds: float = 5) -> bool:
     return wait_until(lambda: all(started(pid) != since for pid, since in processes), seconds)
 
 
-@pytest.fixture
-def places(folder, request):
-    return Places(folder / request.node.name[5:25])
+@pytest.fixture(scope="module")
+def places(folder):
+    """One data folder for all: each run finds what the one before left."""
+    return Places(folder / "supervised")
 
 
 @pytest.fixture
