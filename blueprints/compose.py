@@ -90,7 +90,7 @@ def _write(training_session: TrainingSession, type: EmailType) -> Response:
         db.session.rollback()
         form.blame(mistake)
         return _form(form, training_session, last, 422)
-    return _preview(form, writing, {draft.contact_id: draft for draft in drafts})
+    return _preview(form, writing, dict(zip((contact.id for contact in form.chosen), drafts, strict=True)))
 
 
 def _form(
@@ -139,7 +139,7 @@ def _send(form: WriteForm, writing: Writing) -> Response:
     )  # fmt: skip
     db.session.commit()
     flash(ngettext("%(num)s e-mail demandé", "%(num)s e-mails demandés", len(emails)), "success")
-    return redirect(url_for("sessions.emails", public_id=training_session.public_id), 303)  # type: ignore[return-value]
+    return redirect(url_for("sessions.emails", public_id=training_session.public_id), 303)
 
 
 def _sender() -> Sender | None:
