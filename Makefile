@@ -36,8 +36,12 @@ compile-messages: .venv/stamp
 run: .venv/stamp compile-messages ## everything on one machine: http://127.0.0.1:5000 (PORT=… for another port)
 	@exec $(BIN)/python -m local --with-parent
 
+# The tests' own servers live in memory where there is room for them: nothing of theirs is kept.
+IN_MEMORY = if [ -z "$${SILLAGE_TEST_FOLDER:-}" ] && [ -w /dev/shm ] \
+	  && [ "$$(df -Pm /dev/shm | awk 'NR == 2 {print $$4}')" -gt 3000 ]; then export SILLAGE_TEST_FOLDER=/dev/shm; fi
+
 test: .venv/stamp compile-messages ## the tests (PYTEST_ARGS="-k name" for some of them)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(IN_MEMORY); $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: .venv/stamp ## style, formatting and types
 	@$(BIN)/ruff check .
