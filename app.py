@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from apiflask import APIFlask
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -22,7 +23,8 @@ def create_app(config: settings.Config | None = None) -> Flask:
     """The web app. Without `config` the settings come from the environment (WrongSetting stops the start)."""
     config = config or settings.read()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    app = Flask("sillage", root_path=str(settings.ROOT))
+    # APIFlask is Flask that can write down what /api/v1 offers (blueprints.api); pages know nothing of it.
+    app = APIFlask("sillage", "Sillage", "1", None, None, json_errors=False, root_path=str(settings.ROOT))
     app.config.update(
         SECRET_KEY=config.secret_key,
         SECRET_KEY_FALLBACKS=list(config.old_secret_keys),

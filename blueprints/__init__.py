@@ -20,6 +20,8 @@ SITE_MAP = {
     "contacts": "/contacts",
     "emails": "/emails",
     "settings": "/settings",
+    "tokens": "/settings/tokens",
+    "api": "/api/v1",
     "track": "/t",
     "gallery": "/gallery",
 }

@@ -15,9 +15,10 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 import i18n
+from blueprints import problems
 from extensions import db, login, settings
 from i18n import _
 from models import User
@@ -129,6 +130,8 @@ def _finish(response: Response) -> Response:
 
 def _error(error: HTTPException) -> Response | HTTPException:
     code = error.code or 500
+    if problems.asked():
+        return problems.answer(error)
     if code not in _SHOWN_ERRORS:
         return error
     if code == 503:
@@ -146,6 +149,8 @@ def _away(error: Exception) -> Response:
     except Exception:  # the connection is gone; there is nothing left to undo
         db.session.remove()
     g._login_user = login.anonymous_user()  # nobody may be looked up while the page is made
+    if problems.asked():
+        return problems.answer(ServiceUnavailable())
     response = make_response(render_template("errors/away.html"), 503)
     response.headers["Retry-After"] = "10"
     return response

@@ -21,9 +21,10 @@ from documents import blobs
 from extensions import db
 from mail import tokens
 from mail.compose import Draft, File
-from models import Contact, Email, TrainingSession, User
+from models import ApiToken, Contact, Email, TrainingSession, User
 from models.words import ALLOWED, ContactKind, Permission
-from people import contacts, training
+from people import accounts, contacts, training
+from people.tokens import Access
 from tests.client import Browser
 from tests.conftest import House
 
@@ -49,6 +50,7 @@ class World:
     session: TrainingSession
     learner: Contact
     email: Email
+    key: ApiToken
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -59,7 +61,7 @@ class World:
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
-            "token": tokens.token("pixel", self.email.id),
+            "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
         }  # fmt: skip
         return {name: known[name] for name in rule.arguments}
 
@@ -88,14 +90,16 @@ def world(cassiopee: House, boreale: House) -> World:
         [draft], organisation=cassiopee.organisation, sender=cassiopee.sender, by=cassiopee.staff, request_key="1"
     )
     cassiopee.sender.name = cassiopee.organisation.name = cassiopee.staff.name = CANARY
+    key, _secret = accounts.new_token(cassiopee.admin, CANARY)
     db.session.commit()
-    return World(cassiopee, made, learner, emails[0])
+    return World(cassiopee, made, learner, emails[0], key)
 
 
 def kept() -> str:
     """All that a request might have changed of Atelier Cassiopée, as one text."""
     db.session.rollback()
-    tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event")
+    tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event",
+              "api_token")
     rows = [
         db.session.execute(text(f"SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {table} t")).scalar_one()
         for table in tables
@@ -121,7 +125,7 @@ def test_every_route_has_a_guard(migrated_app: Flask) -> None:
     for rule in migrated_app.url_map.iter_rules():
         if rule.endpoint != "static":
             guard = getattr(migrated_app.view_functions[rule.endpoint], "guard", None)
-            assert guard == ANYONE or isinstance(guard, Permission), f"{rule.rule}: state who may with @allow"
+            assert guard == ANYONE or isinstance(guard, Permission | Access), f"{rule.rule}: state who may with @allow"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,0 +1,6 @@
+"""/api/v1 for programs: e-mails, contacts, sessions. Shapes, errors and examples: docs/api.md and /api/v1/docs."""
+
+from blueprints.api import contacts, emails, me, openapi, reading, sending, sessions, uploads
+from blueprints.api.door import blueprint
+
+__all__ = ["blueprint", "contacts", "emails", "me", "openapi", "reading", "sending", "sessions", "uploads"]

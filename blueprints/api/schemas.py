@@ -1,0 +1,272 @@
+"""The shapes of e-mails: what is asked of them, what is said of them. Names are those of the history's exports."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+
+from blueprints.api.fields import (
+    FILLED_LINE,
+    LINE,
+    TEXT,
+    Answer,
+    Moment,
+    PageShape,
+    Query,
+    Request,
+    contact_id,
+    optional,
+    session_id,
+)
+from history.filters import LIMITS, LONGEST_TEXT
+from history.periods import DateField, Period, read_day
+from mail.compose import LONGEST_SUBJECT
+from models.words import EventKind, Reason, Status, StatusGroup
+
+MOST_RECIPIENTS = 10_000
+LONGEST_BODY = 2_000_000
+TYPE = r"^[a-z][a-z0-9_.-]{0,63}$"
+
+StatusCode = Literal[tuple(str(s.value) for s in Status)]  # type: ignore[valid-type]
+StatusOrGroup = Literal[tuple(str(s.value) for s in (*Status, *StatusGroup))]  # type: ignore[valid-type]
+ReasonCode = Literal[tuple(str(r.value) for r in Reason)]  # type: ignore[valid-type]
+KindOfEvent = Literal[tuple(str(k.value) for k in EventKind)]  # type: ignore[valid-type]
+TypeCode = Annotated[str, StringConstraints(pattern=TYPE)]
+
+
+def _whole(text: Any) -> Any:
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise ValueError("Input should be a whole number")
+    return text
+
+
+def _day(text: Any) -> Any:
+    if isinstance(text, str) and "/" in text:  # as the page has it: 22/11/2026
+        return read_day(text)
+    if isinstance(text, str) and len(text) != 10:
+        raise ValueError("Input should be a date such as 2026-11-22")
+    return text
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Limit = Annotated[int, Field(ge=1, le=LIMITS[-1]), BeforeValidator(_whole)]
+
+
+class EmailQuery(Query):
+    """The filters of the history, by the names that the page's address has. All of them narrow."""
+
+    status: list[StatusOrGroup] = Field(
+        default=[], description="A status, or waiting, sent_all, error; repeat it for several."
+    )
+    recipient: str = optional(
+        max_length=LONGEST_TEXT, description="Contained in the address or the name, case and accents aside."
+    )
+    subject: str = optional(max_length=LONGEST_TEXT, description="Words and word beginnings of the subject, any order.")
+    type: list[TypeCode] = Field(default=[], description="The e-mail's type; repeat it for several.", max_length=40)
+    date_field: Literal[tuple(str(d.value) for d in DateField)] = Field(  # type: ignore[valid-type]
+        default="created", description="The date that period, from, to and sort are about."
+    )
+    period: Literal[tuple(str(p.value) for p in Period)] = optional(  # type: ignore[valid-type]
+        description="Days of the organisation's zone; custom: from and to."
+    )
+    first: Day = optional(alias="from", description="The first day, as 2026-11-22.")
+    last: Day = optional(alias="to", description="The last day, included.")
+    attachment: Literal["yes", "no"] = optional(description="With or without attachment.")
+    session: str = optional(max_length=LONGEST_TEXT, description="A training session's id, or words of its title.")
+    contact: str = optional(max_length=LONGEST_TEXT, description="A contact's id, or a part of the name.")
+    learners: Literal["yes"] = optional(description="On a company's own page only; it changes nothing here.")
+    sort: Literal["-date", "date"] = Field(default="-date", description="Newest first, or oldest first.")
+
+
+class EmailPageQuery(EmailQuery):
+    """The filters, and which page."""
+
+    cursor: str = optional(max_length=300, description="next_cursor or previous_cursor of another page.")
+    limit: Limit = Field(default=50, description="E-mails a page.")
+
+
+class ExportQuery(EmailQuery):
+    """The filters, and the format."""
+
+    format: Literal["csv", "csv-excel", "json", "ndjson"] = Field(
+        default="csv",
+        description="csv is RFC 4180 with field names; csv-excel is what a French Excel opens; ndjson has one object a "
+        "line.",
+    )
+    limit: Limit = optional(description="Taken from a page's address and not heeded: everything is exported.")
+    cursor: str = optional(max_length=300, description="Not heeded: everything is exported.")
+
+
+class Recipient(Request):
+    """Whom an e-mail goes to: an address, or a contact (whose address and name are then taken)."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["email"]}, {"required": ["contact"]}]})
+
+    email: str = optional(min_length=3, max_length=254, extra={"format": "email"}, examples=["lea.petit@exemple.fr"])
+    name: str = optional(max_length=200, pattern=LINE, examples=["Léa Petit"])
+    contact: str = contact_id(default=None, json_schema_extra=lambda s: s.pop("default", None))
+
+
+# What File.of takes; documented, and checked there.
+_FILE_NAME = (
+    r"^(?!\s*\.{0,2}\s*$)(?!.*=\?)"
+    r"[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069/\\]{1,120}$"
+)
+_BASE64 = r"^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+
+
+class InlineFile(Request):
+    """An attachment: its bytes in base64 with a name, or the id of an upload."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["content", "filename"]}, {"required": ["id"]}]}
+    )
+
+    filename: str = optional(max_length=150, extra={"pattern": _FILE_NAME}, examples=["programme.pdf"])
+    content: str = optional(
+        min_length=4, extra={"pattern": _BASE64, "contentEncoding": "base64"}, description="The bytes in base64."
+    )
+    id: str = optional(max_length=1000, description="What POST /attachments answered.")
+
+
+class EmailsRequest(Request):
+    """One press of Send: one e-mail for each recipient."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["html"]}, {"required": ["text"]}]})
+
+    recipients: list[Recipient] = Field(min_length=1, max_length=MOST_RECIPIENTS)
+    subject: str = Field(min_length=1, max_length=LONGEST_SUBJECT, pattern=FILLED_LINE)
+    html: str = optional(min_length=1, max_length=LONGEST_BODY, pattern=TEXT, description="Frozen as given.")
+    text: str = optional(
+        min_length=1, max_length=LONGEST_BODY, pattern=TEXT, description="Without it, the words of html."
+    )
+    type: TypeCode = Field(default="free", description="What the history shows: see GET /types, or a word of your own.")
+    sender: str = optional(
+        min_length=3, max_length=254, extra={"format": "email"},
+        description="The address of one of your senders; without it, the default one.",
+    )  # fmt: skip
+    session: str = session_id(default=None, json_schema_extra=lambda s: s.pop("default", None))
+    attachments: list[InlineFile] = Field(default=[], max_length=100)
+
+
+class Idempotency(Query):
+    """The header that makes a repeated request answer as the first time, and send nothing twice."""
+
+    key: str = optional(
+        alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[!-~]+$",
+        description="The same key with the same body gives the first answer again; with another body, 409.",
+    )  # fmt: skip
+
+
+class ResendRequest(Request):
+    """Where to send it this time; without `to`, to the same address."""
+
+    to: str = optional(min_length=3, max_length=254, extra={"format": "email"})
+
+
+class Posted(Answer):
+    """An e-mail just asked for."""
+
+    id: str
+    status: StatusCode
+    recipient: str
+    name: str
+    subject: str
+    type: str
+    contact: str | None
+    session: str | None
+    created_at: Moment
+
+
+class PostedEmails(Answer):
+    """One item for each recipient, in their order."""
+
+    items: list[Posted]
+
+
+class Upload(Answer):
+    """A file to attach to e-mails: pass `id` in `attachments` within seven days."""
+
+    id: str
+    filename: str
+    size: int
+    media_type: str
+
+
+class AttachmentShape(Answer):
+    """An attachment; its bytes are at /emails/{id}/attachments/{position}."""
+
+    position: int
+    filename: str
+    size: int
+    media_type: str
+
+
+class EmailShape(Answer):
+    """One e-mail to one recipient."""
+
+    id: str
+    recipient: str
+    name: str
+    subject: str
+    type: str
+    status: StatusCode
+    reason: ReasonCode | None
+    chips: list[str] = Field(description="Beside the status: retry, delayed, complaint, not_measured …")
+    final: bool = Field(description="Nothing more is expected to change.")
+    created_at: Moment
+    updated_at: Moment
+    sent_at: Moment | None
+    next_attempt_at: Moment | None
+    attempt_count: int | None = Field(description="Tries made so far; null when nothing is left to send.")
+    contact: str | None
+    contact_name: str | None
+    session: str | None
+    session_title: str | None
+    attachment_count: int
+    attachments: list[AttachmentShape]
+    sender: str
+    requested_by: str | None
+    is_resend: bool
+
+
+class EmailPage(PageShape):
+    """A page of e-mails."""
+
+    items: list[EmailShape]
+
+
+class Event(Answer):
+    """One thing that happened to an e-mail, with the server's own words where there are any."""
+
+    kind: KindOfEvent
+    source: str = Field(description="smtp, dsn, webhook:NAME, poll:NAME, pixel, link, user or reaper")
+    occurred_at: Moment
+    reason: ReasonCode | None
+    attempt: int | None
+    smtp_code: int | None
+    enhanced_code: str | None
+    diagnostic: str | None
+    remote_host: str | None
+    data: dict[str, Any]
+
+
+class RelativeShape(Answer):
+    """An e-mail of the same family of resends."""
+
+    id: str
+    recipient: str
+    status: StatusCode
+    created_at: Moment
+
+
+class EmailDetail(EmailShape):
+    """One e-mail with all that happened to it."""
+
+    events: list[Event]
+    resend_of: RelativeShape | None
+    resends: list[RelativeShape]
+    size: int | None = Field(description="Bytes of the whole message.")
+    sha256: str | None = Field(description="Of the whole message: that of GET /emails/{id}/source.")

@@ -1,0 +1,220 @@
+"""Sending: POST /emails for one or thousands of recipients, and resends.
+
+A request becomes drafts exactly as given: nothing is merged, nothing sanitised (what shows a body does that).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+
+import orjson
+from email_validator import EmailNotValidError, validate_email
+from flask import Response, g, request
+from sqlalchemy import func, select
+
+import mail
+from blueprints.api import replays, uploads
+from blueprints.api.door import answer, blueprint, organisation, own, scoped
+from blueprints.api.emails import email_url
+from blueprints.api.reading import pointer
+from blueprints.api.schemas import (
+    EmailsRequest,
+    Idempotency,
+    InlineFile,
+    Posted,
+    PostedEmails,
+    Recipient,
+    ResendRequest,
+)
+from blueprints.problems import Problem, of_mistake
+from documents import blobs
+from errors import UserMistake
+from extensions import db, settings
+from mail import headers
+from mail.compose import Draft, File
+from mail.resend import resend, resendable
+from mail.words_of_html import words_of
+from models import Address, Contact, Email, Sender, TrainingSession
+from models.words import Status
+from people.tokens import Access
+
+# What a mailing's bodies may come to in all: they are frozen one by one, and written together.
+MOST_BYTES = 256 * 1024 * 1024
+Contacts = Mapping[str, Contact]
+
+
+@blueprint.post("/emails")
+@scoped(Access.SEND)
+@blueprint.input(Idempotency, location="headers", arg_name="idempotency")
+@blueprint.input(EmailsRequest, arg_name="asked")
+@blueprint.output(PostedEmails, 202)
+def post_emails(idempotency: Idempotency, asked: EmailsRequest) -> Response:
+    """Send an e-mail to one or many.
+
+    Each recipient gets an e-mail of their own, with a status of its own. Accepted means kept for good: workers send it
+    within seconds. With Idempotency-Key a request may be repeated until it is answered.
+    """
+    key, replayed = replays.request_key(idempotency.key, request.get_data())
+    session, sender, contacts = _session(asked.session), _sender(asked.sender), _contacts(asked.recipients)
+    files = [_file(n, file) for n, file in enumerate(asked.attachments)]
+    _check_size(asked, files)
+    text = asked.text or words_of(asked.html)
+    drafts = [
+        Draft(
+            recipient=address, name=name, contact_id=contact.id if contact else None,
+            training_session_id=session.id if session else None, type=asked.type, subject=asked.subject,
+            html=asked.html or "", text=text, files=tuple(files),
+        )
+        for address, name, contact in _people(asked.recipients, contacts)
+    ]  # fmt: skip
+    try:
+        emails = mail.post(drafts, organisation=organisation(), sender=sender, by=g.token.user, request_key=key)
+    except UserMistake as mistake:
+        raise of_mistake(mistake, pointer(mistake.field or "")) from mistake
+    items = [
+        _posted(email, draft.recipient, draft.name, recipient.contact, asked.session)
+        for email, draft, recipient in zip(emails, drafts, asked.recipients, strict=True)
+    ]
+    db.session.commit()
+    return _accepted(items, replayed)
+
+
+@blueprint.post("/emails/<email_id>/resends")
+@scoped(Access.ADMIN)
+@blueprint.input(Idempotency, location="headers", arg_name="idempotency")
+@blueprint.input(ResendRequest, arg_name="asked")
+@blueprint.output(PostedEmails, 202)
+def post_resend(email_id: str, idempotency: Idempotency, asked: ResendRequest) -> Response:
+    """Send an e-mail again: a new e-mail with the same content, to the same address or a corrected one.
+
+    409 while the first one is still on its way.
+    """
+    email = own(Email, email_id)
+    if asked.to:
+        _check_address(asked.to, pointer("to"))
+    key, replayed = replays.request_key(idempotency.key, orjson.dumps(["resend", email.public_id, asked.to]))
+    if not replayed and not resendable(email):
+        raise Problem(409, "This e-mail is still on its way: it cannot be sent again.")
+    try:
+        new = resend(email, asked.to, by=g.token.user, request_key=key)
+    except UserMistake as mistake:
+        raise of_mistake(mistake, "", 409) from mistake
+    to = db.session.get_one(Address, new.address_id)
+    contact = new.contact_id and db.session.get_one(Contact, new.contact_id).public_id
+    session = new.training_session_id and db.session.get_one(TrainingSession, new.training_session_id).public_id
+    items = [_posted(new, to.address, to.name, contact or None, session or None)]
+    db.session.commit()
+    return _accepted(items, replayed)
+
+
+def _posted(email: Email, address: str, name: str, contact: str | None, session: str | None) -> Posted:
+    # A repeated request gets the first answer again: that of the moment when it was asked for.
+    return Posted(
+        id=email.public_id, status=Status.REQUESTED, recipient=address, name=name, subject=email.subject,
+        type=email.type, contact=contact, session=session, created_at=email.created_at,
+    )  # fmt: skip
+
+
+def _accepted(items: list[Posted], replayed: Mapping[str, str]) -> Response:
+    located = {"Location": email_url(items[0].id)} if len(items) == 1 else {}
+    return answer(PostedEmails(items=items), 202, {**located, **replayed})
+
+
+def _session(public_id: str | None) -> TrainingSession | None:
+    if public_id is None:
+        return None
+    query = select(TrainingSession).where(
+        TrainingSession.public_id == public_id, TrainingSession.organisation_id == organisation().id
+    )
+    return db.session.scalar(query) or _unknown("session", pointer("session"))
+
+
+def _sender(address: str | None) -> Sender:
+    query = select(Sender).where(Sender.organisation_id == organisation().id)
+    if address is None:
+        sender = db.session.scalar(query.where(Sender.is_default))
+        if sender is None:
+            raise Problem(409, "There is no default sender yet: an administrator sets one up in Configuration.")
+        return sender
+    found = db.session.scalar(query.where(func.lower(Sender.address) == address.lower()).limit(1))
+    return found or _unknown("sender with that address", pointer("sender"))
+
+
+def _contacts(recipients: Sequence[Recipient]) -> Contacts:
+    """public id → contact, of those that the recipients name; 404 where one is not the organisation's."""
+    wanted = {recipient.contact for recipient in recipients if recipient.contact}
+    if not wanted:
+        return {}
+    query = select(Contact).where(Contact.organisation_id == organisation().id, Contact.public_id.in_(wanted))
+    found = {contact.public_id: contact for contact in db.session.scalars(query)}
+    for n, recipient in enumerate(recipients):
+        if recipient.contact and recipient.contact not in found:
+            _unknown("contact", pointer("recipients", n, "contact"))
+    return found
+
+
+def _people(recipients: Sequence[Recipient], contacts: Contacts) -> list[tuple[str, str, Contact | None]]:
+    """(address, name, contact) of each recipient. Raises Problem with all that is wrong at once."""
+    people: list[tuple[str, str, Contact | None]] = []
+    wrong: list[dict[str, str]] = []
+    for n, recipient in enumerate(recipients):
+        contact = contacts.get(recipient.contact or "")
+        address = recipient.email or (contact.email if contact else "")
+        said = "Give email, or a contact who has an address." if not address else address_problem(address)
+        if said:
+            wrong.append({"detail": said, "pointer": pointer("recipients", n, "email")})
+        name = recipient.name if recipient.name is not None else contact.name if contact else ""
+        people.append((address.strip(), name, contact))
+    if wrong:
+        many = f"{len(wrong)} of {len(recipients)} recipients cannot be written to: nothing was sent."
+        raise Problem(422, many, wrong[:50])
+    return people
+
+
+def address_problem(address: str) -> str | None:
+    """What is wrong with an address, None for one that can be written to (by its syntax; no look-up is made)."""
+    try:
+        validate_email(address.strip(), check_deliverability=False, allow_smtputf8=True, test_environment=True)
+        headers.wire_address(address.strip())
+    except EmailNotValidError as error:
+        return str(error)
+    except UserMistake:
+        return "The address cannot stand in a message."
+    return None
+
+
+def _check_address(address: str, where: str) -> None:
+    if said := address_problem(address):
+        raise Problem(422, said, [{"detail": said, "pointer": where}])
+
+
+def _unknown(what: str, where: str) -> None:
+    raise Problem(404, f"There is no such {what}.", [{"detail": "Unknown.", "pointer": where}])
+
+
+def _file(n: int, asked: InlineFile) -> File:
+    where = pointer("attachments", n)
+    try:
+        if asked.id is not None and asked.content is None:
+            return uploads.found(asked.id, asked.filename) or _unknown("upload, or it is too old", where + "/id")
+        if asked.content is None or asked.filename is None or asked.id is not None:
+            said = "Give content and filename, or the id of an upload."
+            raise Problem(422, said, [{"detail": said, "pointer": where}])
+        data = base64.b64decode(asked.content.translate({10: None, 13: None}), validate=True)
+        return File.of(asked.filename, blobs.store(data, asked.filename))
+    except (binascii.Error, ValueError) as error:
+        said = "This is no base64."
+        raise Problem(422, said, [{"detail": said, "pointer": where + "/content"}]) from error
+    except UserMistake as mistake:
+        raise of_mistake(mistake, where, 413 if "limit" in mistake.values else 422) from mistake
+
+
+def _check_size(asked: EmailsRequest, files: Sequence[File]) -> None:
+    body = len(asked.html or "") + len(asked.text or "")
+    most = settings().max_email
+    if body + sum(file.size for file in files) * 4 // 3 > most:
+        raise Problem(413, f"An e-mail may have {most} bytes at most, attachments in base64 included.")
+    if body * len(asked.recipients) > MOST_BYTES:
+        raise Problem(413, "So large a body for so many: send to fewer recipients at a time.")
