@@ -77,10 +77,12 @@ def kind_or_404(plural: str) -> ContactKind:
 def index(kind: str) -> Response:
     of, words = kind_or_404(kind), request.args.get("q", "").strip()[:200]
     found = contacts.listed(current_user.organisation_id, of, words, request.args.get("cursor"))
-    return page(
+    response = page(
         "contacts/index.html", partial="contacts/_list.html", kind=of, plural=kind, words=words, found=found,
         total=contacts.count(current_user.organisation_id, of, words),
     )  # fmt: skip
+    response.headers["HX-Replace-Url"] = url_for("contacts.index", kind=kind, q=words or None)
+    return response
 
 
 @blueprint.route("/<any(learners, companies, trainers, customers):kind>/new", methods=["GET", "POST"])

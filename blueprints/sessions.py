@@ -34,10 +34,13 @@ def index() -> Response:
         current_user.organisation, words=words, state=state, period=period, cursor=request.args.get("cursor")
     )
     kept = {"q": words or None, "state": state.value if state else None}
-    return page(
+    response = page(
         "sessions/index.html", partial="sessions/_list.html", found=found, words=words, period=period, state=state,
         states=list(SessionState), kept=kept, today=training.today(current_user.organisation),
     )  # fmt: skip
+    shown = period if period != "upcoming" else None
+    response.headers["HX-Push-Url"] = url_for("sessions.index", **kept, period=shown)
+    return response
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

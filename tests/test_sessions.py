@@ -68,7 +68,9 @@ def test_list_by_period_state_and_words(staff: Browser, cassiopee: House, boreal
     ):
         staff.get(f"/sessions{query}")
         assert titles(staff) == expected, query
-        staff.get(f"/sessions{query}", htmx=True)
+        answer = staff.get(f"/sessions{query}", htmx=True)
+        assert titles(staff) == expected, query
+        staff.get(answer.headers["HX-Push-Url"])  # the canonical address shows the same
         assert titles(staff) == expected, query
 
 
