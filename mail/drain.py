@@ -185,6 +185,7 @@ class Drain:
                 self.wake.recv(4096)
                 continue
             talk: Conversation = key.data
+            writing = talk.line.writing
             try:
                 talk.line.pump(bool(mask & selectors.EVENT_READ), bool(mask & selectors.EVENT_WRITE))
             except LineLost as error:
@@ -196,7 +197,7 @@ class Drain:
             if talk in self.idle:
                 if talk.line.replies:  # an unasked 421: the server is closing
                     self._lose(talk, LineLost("closed while idle"))
-            else:
+            elif talk.line.replies or writing:  # half a reply is no news and puts no deadline off
                 self._move(talk)
         for future in [future for future in self.opening if future.done()]:
             self.opening.discard(future)

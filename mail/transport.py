@@ -23,6 +23,8 @@ _REPLY_LINE = re.compile(rb"(\d{3})([ -]?)(.*)")
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 # RFC 5321 4.5.3.1.5 allows 512 bytes a reply line; a server that sends megabytes is no server.
 _LONGEST_REPLY = 64 * 1024
+# At most RSET, MAIL, RCPT, DATA and a dot wait for replies at once.
+_MOST_REPLIES = 8
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,8 @@ class Line:
                 words = "\n".join(text.decode("utf-8", "replace") for _, text in self._lines)
                 self.replies.append(Reply(self._lines[-1][0], words))
                 self._lines.clear()
+        if len(self.replies) > _MOST_REPLIES:
+            raise LineLost("the server says more than it was asked")
         if len(self._in) + sum(len(text) for _, text in self._lines) > _LONGEST_REPLY:
             raise LineLost("the server's reply does not end")
 
