@@ -17,6 +17,7 @@ PHASES = ("connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "body",
 
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.])([2345][0-5]\d)(?=[ \-#:]|$)")
+_ADDRESS = re.compile(r"[^\s<>\"@]{1,100}@[^\s<>\"]{1,200}")
 
 # RFC 3463, RFC 7372, RFC 7505 and what operators made of them. Looked up as 5.1.1, then x.1.1, then 5.1, then x.1.
 SURE_CODES: dict[str, Reason] = {
@@ -103,6 +104,7 @@ def classify_reply(
     said = fold(text[:LONGEST])
     enhanced = enhanced or find_enhanced(said)
     code = code or find_code(said)
+    said = _ADDRESS.sub("@", said)  # antivirus@client.example is no virus
     if final is None:
         first = str(code)[0] if code else (enhanced or "5")[0]
         final = first != "4"

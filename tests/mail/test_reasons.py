@@ -85,6 +85,11 @@ def test_a_report_that_says_failed_is_final_whatever_its_digits():
     assert classify_reply(450, "4.1.1", "user unknown", "report", final=False) is Reason.GREYLISTED
 
 
+def test_an_address_is_no_reason():
+    said = "<antivirus.spam@blacklist.example>: Recipient address rejected: User unknown"
+    assert classify_reply(550, None, said, "rcpt") is Reason.USER_UNKNOWN
+
+
 def test_only_three_reasons_condemn_an_address():
     dead = {reason for reason in Reason if address_dead(reason)}
     assert dead == {Reason.USER_UNKNOWN, Reason.DOMAIN_UNKNOWN, Reason.MOVED}
