@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from sqlalchemy import func, select
@@ -33,7 +35,7 @@ def index() -> Response:
     found = training.listed(
         current_user.organisation, words=words, state=state, period=period, cursor=request.args.get("cursor")
     )
-    kept = {"q": words or None, "state": state.value if state else None}
+    kept: dict[str, Any] = {"q": words or None, "state": state.value if state else None}
     response = page(
         "sessions/index.html", partial="sessions/_list.html", found=found, words=words, period=period, state=state,
         states=list(SessionState), kept=kept, today=training.today(current_user.organisation),

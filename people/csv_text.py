@@ -91,7 +91,7 @@ def read(text: str) -> Sheet:
             ignored.append(cell.strip())
     if not {"email", "last_name", "name", "reference"} & set(places.values()):
         raise Unreadable("no_header")
-    rows = []
+    rows: list[tuple[int, dict[str, str]]] = []
     for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue

@@ -302,6 +302,6 @@ def _companies_named(organisation_id: int, names: set[str]) -> dict[str, int]:
 
 
 def _fingerprint(csv_text: str, kind: ContactKind, training_session: TrainingSession | None, lines: list[Line]) -> str:
-    told = [csv_text, kind.value, training_session.id if training_session else None]
+    told: list[Any] = [csv_text, kind.value, training_session.id if training_session else None]
     told += [[line.number, line.fate, line.contact_id, line.changes, line.enrols] for line in lines]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal, tuple_
+from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, func, literal, tuple_
+from sqlalchemy.types import TypeEngine
 
 from extensions import db
 
@@ -30,7 +31,7 @@ class Page:
 
 
 def browse(
-    query: Select[Any], keys: Sequence[ColumnElement[Any]], cursor: str | None = None, *, limit: int = PAGE,
+    query: Select[Any], keys: Sequence[SQLColumnExpression[Any]], cursor: str | None = None, *, limit: int = PAGE,
     descending: bool = False,
 ) -> Page:  # fmt: skip
     """A page of `query` in the order of `keys` (all one way, the last one unique, none NULL).
@@ -41,7 +42,7 @@ def browse(
     plain = len(query.column_descriptions) == 1
     falling = descending != backward
     if values is not None:
-        mark = tuple_(*(literal(value, key.type) for value, key in zip(values, keys, strict=True)))
+        mark = tuple_(*(literal(value, _type(key)) for value, key in zip(values, keys, strict=True)))
         row = tuple_(*keys)
         query = query.where(row < mark if falling else row > mark)
     query = query.add_columns(*keys).order_by(*(key.desc() if falling else key.asc() for key in keys))
@@ -60,7 +61,7 @@ def browse(
     )
 
 
-def matches(words: str, *columns: ColumnElement[str]) -> list[ColumnElement[bool]]:
+def matches(words: str, *columns: SQLColumnExpression[str]) -> list[ColumnElement[bool]]:
     """Conditions: each word of `words` occurs in one of `columns`, case and accents aside."""
     text = columns[0]
     for column in columns[1:]:
@@ -74,18 +75,22 @@ def _escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+def _type(key: SQLColumnExpression[Any]) -> TypeEngine[Any]:
+    return key.type  # type: ignore[attr-defined, no-any-return]
+
+
 def _write(way: str, values: Sequence[Any]) -> str:
     raw = json.dumps([way, *(v.isoformat() if hasattr(v, "isoformat") else v for v in values)], ensure_ascii=False)
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
-def _read(cursor: str | None, keys: Sequence[ColumnElement[Any]]) -> tuple[bool, list[Any] | None]:
+def _read(cursor: str | None, keys: Sequence[SQLColumnExpression[Any]]) -> tuple[bool, list[Any] | None]:
     """Whether the cursor points backward, and its values; (False, None) for none and for nonsense."""
     if not cursor or len(cursor) > 4000:
         return False, None
     try:
         way, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        read = [_value(key.type.python_type, value) for key, value in zip(keys, values, strict=True)]
+        read = [_value(_type(key).python_type, value) for key, value in zip(keys, values, strict=True)]
     except (ValueError, TypeError, RecursionError):
         return False, None
     return (way == "p", read) if way in ("p", "n") else (False, None)
