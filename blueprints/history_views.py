@@ -132,15 +132,6 @@ class View:
         return _("Date") if self.filter.date_field is DateField.CREATED else _(self.filter.date_field.label)
 
     @property
-    def by_changed(self) -> bool:
-        return self.filter.date_field is DateField.UPDATED
-
-    @property
-    def by_change(self) -> str:
-        """The same rows by their last change, or back by their sending."""
-        return self.filter.address(self.path, date_field=DateField.SENT if self.by_changed else DateField.UPDATED)
-
-    @property
     def previous(self) -> str | None:
         return self.filter.address(self.path, cursor=self.page.previous) if self.page.previous else None
 
@@ -159,8 +150,7 @@ class View:
         """What folded menus say of their choices."""
         asked = self.filter
         return {
-            "date": next((c.label.partition(" : ")[2] or c.label for c in self.chips if asked.period), _("Toutes"))
-            if asked.period else _("Toutes"),
+            "date": sentences.period_label(asked) or _("Toutes"),
             "type": _few([sentences.type_label(code) for code in asked.type]),
             "status": _few([sentences.status_label(code) for code in asked.status]),
         }  # fmt: skip

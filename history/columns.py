@@ -123,7 +123,7 @@ def _status(ask: Ask) -> Iterable[Condition]:
 COLUMNS: tuple[Column, ...] = (
     Column(
         "date", N_("Date"), "col-date", ("date_field", "period", "from", "to"), _dates,
-        api=("created_at", "sent_at"), sorts=True,
+        api=("created_at", "sent_at", "updated_at"), sorts=True,
     ),
     Column("type", N_("Type"), "col-type", ("type",), _type, api=("type",)),
     Column(
@@ -137,7 +137,6 @@ COLUMNS: tuple[Column, ...] = (
     Column("recipient", N_("Destinataire"), "col-recipient", ("recipient",), _recipient, api=("recipient", "name")),
     Column("subject", N_("Objet"), "col-subject", ("subject",), _subject, api=("subject",)),
     Column("files", N_("Pièces"), "col-files", ("attachment",), _attachment, api=("attachment_names",)),
-    Column("changed", N_("Dernier changement"), "col-changed", scopes=frozenset(("global",)), api=("updated_at",)),
     Column("status", N_("Statut"), "col-status", ("status",), _status, api=("status", "reason")),
 )  # fmt: skip
 

@@ -9,7 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal_column, or_, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    any_,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy import Text as SqlText
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from history.filters import is_short
 from models import Address, Contact, Email, TrainingSession
@@ -31,8 +46,10 @@ class Among:
     values: tuple[Any, ...]
 
     def holds(self) -> ColumnElement[bool]:
+        kind: Any = Boolean if self.dimension == "files" else SqlText
+        plain = [value if self.dimension == "files" else str(value) for value in self.values]
         column = DIMENSIONS[self.dimension]
-        return column == self.values[0] if len(self.values) == 1 else column.in_(self.values)
+        return column == (literal(plain[0], kind()) if len(plain) == 1 else any_(cast(literal(plain), ARRAY(kind))))
 
 
 @dataclass(frozen=True)

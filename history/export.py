@@ -1,8 +1,8 @@
 """Exports of exactly what is filtered, streamed from COPY: the database writes the file, nothing is kept here.
 
-Two CSV flavours (French Excel; RFC 4180) and JSON. A cell that a spreadsheet would take for a formula gets a leading
-apostrophe, as does one that begins with an apostrophe: so a reader that drops one gets the value back. JSON carries it
-bare. The API's fields and these have the same names.
+Two CSV flavours (French Excel; RFC 4180), JSON and NDJSON. A cell that a spreadsheet would take for a formula gets a
+leading apostrophe, as does one that begins with an apostrophe: so a reader that drops one gets the value back. JSON
+carries it bare. The API's fields and these have the same names.
 """
 
 from __future__ import annotations
@@ -38,14 +38,21 @@ class Format(Enum):
     EXCEL = "csv-excel"
     CSV = "csv"
     JSON = "json"
+    NDJSON = "ndjson"  # one object a line
 
     @property
     def extension(self) -> str:
-        return "json" if self is Format.JSON else "csv"
+        return self.value if self.is_json else "csv"
 
     @property
     def media_type(self) -> str:
+        if self is Format.NDJSON:
+            return "application/x-ndjson"
         return "application/json" if self is Format.JSON else "text/csv; charset=utf-8"
+
+    @property
+    def is_json(self) -> bool:
+        return self in (Format.JSON, Format.NDJSON)
 
 
 # (field, heading in French, what it is): the order of every format.
@@ -102,9 +109,7 @@ def _chunks(question: Question, zone: str, format_: Format) -> Iterator[bytes]:
     statement = _statement(question, zone, format_)
     dialect = psycopg.dialect()
     compiled = statement.compile(dialect=dialect)
-    processors = compiled._bind_processors
-    values = {k: processors[k](v) if k in processors else v for k, v in compiled.params.items()}
-    if format_ is Format.JSON:  # characters that JSON never holds bare: nothing is quoted, nothing escaped
+    if format_.is_json:  # characters that JSON never holds bare: nothing is quoted, nothing escaped
         options = "FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01', ENCODING 'UTF8'"
     else:
         options = f"FORMAT csv, DELIMITER '{';' if format_ is Format.EXCEL else ','}', ENCODING 'UTF8'"
@@ -114,9 +119,9 @@ def _chunks(question: Question, zone: str, format_: Format) -> Iterator[bytes]:
         # Along an index from the first row on, where the planner would sort everything before the first byte.
         cursor.execute("SET TRANSACTION READ ONLY")
         cursor.execute("SET LOCAL enable_sort = off")
-        with cursor.copy(f"COPY ({compiled}) TO STDOUT WITH ({options})", values) as copy:
+        with cursor.copy(f"COPY ({compiled}) TO STDOUT WITH ({options})", compiled.params) as copy:
             lines = (bytes(block) for block in copy)
-            yield from _json(lines) if format_ is Format.JSON else _csv(lines, format_)
+            yield from _json(lines, format_) if format_.is_json else _csv(lines, format_)
 
 
 def _csv(lines: Iterator[bytes], format_: Format) -> Iterator[bytes]:
@@ -129,7 +134,11 @@ def _csv(lines: Iterator[bytes], format_: Format) -> Iterator[bytes]:
         yield chunk.replace(b"\n", b"\r\n")
 
 
-def _json(lines: Iterator[bytes]) -> Iterator[bytes]:
+def _json(lines: Iterator[bytes], format_: Format) -> Iterator[bytes]:
+    if format_ is Format.NDJSON:
+        yield b""  # nothing comes before the first line, and there may be none
+        yield from _gathered(lines)
+        return
     yield b"["
     before = b"\n"
     for chunk in _gathered(lines):
@@ -154,7 +163,7 @@ def _gathered(lines: Iterator[bytes]) -> Iterator[bytes]:
 def _statement(question: Question, zone: str, format_: Format) -> Select[Any]:
     columns = [_cell(field, what, zone, format_).label(field) for field, _heading, what in _FIELDS]
     rows = question.all_rows(columns)
-    if format_ is not Format.JSON:
+    if not format_.is_json:
         return rows
     return select(cast(func.row_to_json(literal_column("line")), Text)).select_from(rows.subquery("line"))
 
@@ -162,7 +171,7 @@ def _statement(question: Question, zone: str, format_: Format) -> Select[Any]:
 def _cell(field: str, what: Any, zone: str, format_: Format) -> ColumnElement[Any]:
     if field == "attachment_names":
         what = _attachment_names(format_)
-        return what if format_ is Format.JSON else _guarded(what)
+        return what if format_.is_json else _guarded(what)
     if field.endswith("_at"):
         return _moment(what, zone, format_)
     if format_ is Format.EXCEL and field in ("type", "status", "reason"):
@@ -170,7 +179,7 @@ def _cell(field: str, what: Any, zone: str, format_: Format) -> ColumnElement[An
         labels = {str(word.value): _(word.label) for word in words[field]}
         plain = cast(what, Text)
         return case(labels, value=plain, else_=_guarded(plain))
-    if field in _WRITTEN_BY_PEOPLE and format_ is not Format.JSON:
+    if field in _WRITTEN_BY_PEOPLE and not format_.is_json:
         return _guarded(what)
     return cast(what, Text) if field in ("status", "reason") else what
 
@@ -191,11 +200,9 @@ def _attachment_names(format_: Format) -> ColumnElement[Any]:
     names = Attachment.filename
     listed = (
         func.json_agg(aggregate_order_by(names, Attachment.position))
-        if format_ is Format.JSON
+        if format_.is_json
         else func.string_agg(names, aggregate_order_by(literal(" | "), Attachment.position))
     )
     found = select(listed).where(Attachment.email_id == Email.id).correlate(Email).scalar_subquery()
     some = Email.attachment_count > literal_column("0")
-    return (
-        case((some, found), else_=func.json_build_array()) if format_ is Format.JSON else case((some, found), else_="")
-    )
+    return case((some, found), else_=func.json_build_array()) if format_.is_json else case((some, found), else_="")

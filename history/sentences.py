@@ -44,7 +44,7 @@ def chips(filter_: HistoryFilter, names: Names | None = None) -> list[FilterChip
     names = names or Names()
     found: list[tuple[str, str, str, str | None]] = []
     if filter_.period:
-        found.append(("period", _(filter_.date_field.label), _dates_short(filter_), None))
+        found.append(("period", _(filter_.date_field.label), period_label(filter_), None))
     found += [("type", _("Type"), type_label(code), code) for code in filter_.type]
     if filter_.session:
         found.append(("session", _("Session"), names.session or filter_.session, None))
@@ -74,15 +74,15 @@ def sentence(filter_: HistoryFilter, now: datetime, zone: str, names: Names | No
     if filter_.status:
         parts.append(_("au statut %(statuses)s", statuses=_either([status_label(s) for s in filter_.status])))
     if filter_.recipient:
-        parts.append(_("envoyés à « %(text)s »", text=filter_.recipient))
+        parts.append(_("envoyés à « %(words)s »", words=filter_.recipient))
     if filter_.contact:
-        parts.append(_("du client « %(text)s »", text=names.contact or filter_.contact))
+        parts.append(_("du client « %(words)s »", words=names.contact or filter_.contact))
     if filter_.learners:
         parts.append(_("y compris ceux de ses apprenants"))
     if filter_.session:
-        parts.append(_("de la session « %(text)s »", text=names.session or filter_.session))
+        parts.append(_("de la session « %(words)s »", words=names.session or filter_.session))
     if filter_.subject:
-        parts.append(_("dont l'objet contient « %(text)s »", text=filter_.subject))
+        parts.append(_("dont l'objet contient « %(words)s »", words=filter_.subject))
     if filter_.attachment:
         parts.append(_("avec pièce jointe") if filter_.attachment == "yes" else _("sans pièce jointe"))
     if filter_.period:
@@ -122,11 +122,12 @@ def status_label(code: str) -> str:
 
 
 def _either(labels: list[str]) -> str:
-    quoted = [_("« %(text)s »", text=label) for label in labels]
+    quoted = [_("« %(words)s »", words=label) for label in labels]
     return quoted[0] if len(quoted) == 1 else _("%(some)s ou %(last)s", some=", ".join(quoted[:-1]), last=quoted[-1])
 
 
-def _dates_short(filter_: HistoryFilter) -> str:
+def period_label(filter_: HistoryFilter) -> str:
+    """The period in few words, empty for none."""
     if filter_.period is not Period.CUSTOM:
         return _(filter_.period.label) if filter_.period else ""
     first, last = filter_.first, filter_.last
