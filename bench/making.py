@@ -67,7 +67,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=5)
     rounds = arguments.parse_args().rounds
-    app = Flask("bench")
+    app = Flask("making", root_path=os.getcwd())
     flask_mail.Mail(app)
     with app.app_context():
         for label, size in (("11 KB", 0), ("292 KB", 205_000)):

@@ -100,7 +100,7 @@ def _form(
     return page(
         _PAGES[form.type], status=status, form=form, training_session=training_session, last=last,
         tags=[tag for tag in merge_tags.TAGS if set(tag.kinds) & set(kinds or ContactKind)], kinds=kinds,
-        unreachable=mail.compose.unreachable, sender=_sender(),
+        chosen=form.chosen, ticked={contact.id for contact in form.chosen},
     )  # fmt: skip
 
 

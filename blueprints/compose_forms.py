@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -77,10 +78,16 @@ class WriteForm(BaseForm):
         """A free e-mail carries no attachment."""
         return self.type is not EmailType.FREE
 
-    @property
+    @cached_property
+    def problems(self) -> dict[int, str]:
+        """Who can't be written to, and why (a message id), by the contact's id."""
+        found = {c.id: compose.unreachable(c) for contacts in self.audience.values() for c in contacts}
+        return {id: why for id, why in found.items() if why}
+
+    @cached_property
     def reachable(self) -> list[Contact]:
         """Everyone offered who can be written to, by kind and name."""
-        return [c for contacts in self.audience.values() for c in contacts if not compose.unreachable(c)]
+        return [c for contacts in self.audience.values() for c in contacts if c.id not in self.problems]
 
     @property
     def chosen(self) -> list[Contact]:
