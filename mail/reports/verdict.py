@@ -38,7 +38,7 @@ _AFTER_DATA = re.compile(
 )
 _AT_RCPT = re.compile(r"rcpt[ _]to\b|smtp:rcpt|rcpt command")
 # Said of boxes that exist, too: RFC 5321's stock sentence for any 550, and what some say only once they saw the mail.
-_VAGUE = ("mailbox unavailable", "mailbox is unavailable", "doesn't have a", "recipient not found", "not a registered")
+_VAGUE = ("unavailable", "not available", "doesn't have a", "recipient not found", "not a registered")
 _CERTAIN = (
     "no such user", "no such domain", "no such recipient", "no such mailbox", "does not exist", "doesn't exist",
     "host unknown", "unknown host", "invalid recipient", "destinataire invalide", "n'existe pas", "no existe",

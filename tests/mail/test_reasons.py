@@ -90,6 +90,28 @@ def test_an_address_is_no_reason():
     assert classify_reply(550, None, said, "rcpt") is Reason.USER_UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "550 5.7.1 HELO name is invalid",
+        "554 The attached file was deleted, it has been removed by the filter",
+        "550 5.7.1 PTR record not present, your IP cannot be resolved",
+        "550 Client host rejected: unknown host",
+        "550 Rejected by the recipient's domain",
+        "554 TLS certificate of the recipient server is invalid",
+        "550 IP address [192.0.2.7] unknown",
+        "550 Requested service is no longer available",
+        "550 Sender address rejected: Domain not found",
+        "550 5.4.1 messages for destination domain are deferred",
+        "554 5.7.1 You are not in our whitelist",
+        "550 no SPF record of this host",
+        "452 too many recipients, user unknown",
+    ],
+)
+def test_what_is_not_about_the_address_never_condemns_it(said):
+    assert not address_dead(classify_reply(None, None, said, "rcpt"))
+
+
 def test_only_three_reasons_condemn_an_address():
     dead = {reason for reason in Reason if address_dead(reason)}
     assert dead == {Reason.USER_UNKNOWN, Reason.DOMAIN_UNKNOWN, Reason.MOVED}
