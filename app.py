@@ -52,7 +52,8 @@ def create_app(config: settings.Config | None = None) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
         TESTING=config.env == "test",
     )
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
+    if config.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, config.proxies, config.proxies, x_host=0)  # type: ignore[method-assign]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["services"] = lambda: running(config.places)
     extensions.setup(app, config)

@@ -6,6 +6,7 @@ Flask-Mail's names are kept (MAIL_SERVER, MAIL_PORT …), as DATABASE_URL, REDIS
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -48,7 +49,6 @@ class Config:
     mail_verify_tls: bool = True
     mail_local_hostname: str | None = None
     bounce_maildir: Path | None = None
-    bounce_address: str | None = None
     bounce_imap_host: str | None = None
     bounce_imap_port: int = 993
     bounce_imap_username: str | None = None
@@ -67,6 +67,8 @@ class Config:
     max_attachment: int = 25 * 1024 * 1024
     max_email: int = 25 * 1024 * 1024
     support_email: str | None = None
+    # how many reverse proxies stand in front; without one, X-Forwarded-For is anybody's word
+    proxies: int = 0
 
     @property
     def places(self) -> Places:
@@ -141,7 +143,6 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         mail_verify_tls=switch("MAIL_VERIFY_TLS", True),
         mail_local_hostname=text("MAIL_LOCAL_HOSTNAME"),
         bounce_maildir=Path(bounce_maildir) if bounce_maildir else None,
-        bounce_address=text("BOUNCE_ADDRESS"),
         bounce_imap_host=text("BOUNCE_IMAP_HOST"),
         bounce_imap_port=int(number("BOUNCE_IMAP_PORT", 993, 1)),
         bounce_imap_username=text("BOUNCE_IMAP_USERNAME"),
@@ -160,6 +161,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         max_attachment=int(number("MAX_ATTACHMENT", 25 * 1024 * 1024, 1)),
         max_email=int(number("MAX_EMAIL", 25 * 1024 * 1024, 1)),
         support_email=text("SUPPORT_EMAIL"),
+        proxies=int(number("TRUSTED_PROXIES", 0)),
     )
 
 
@@ -180,10 +182,11 @@ def _kept_secret(places: Places, mode: str) -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         pass
-    try:
-        places.data.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+    places.data.mkdir(parents=True, exist_ok=True)
+    whole = path.with_name(f".secret_key.{os.getpid()}")
+    with open(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    with contextlib.suppress(FileExistsError):  # another process was first: its key is the key
+        os.link(whole, path)
+    whole.unlink()
     return path.read_text().strip()

@@ -11,7 +11,6 @@ import os
 from mail import mailbox, outbox
 from mail.drain import drain as run_drain
 
-_parent = os.getppid()
 _stop_asked = False
 
 
@@ -21,13 +20,10 @@ def ask_to_stop(*_: object) -> None:
     _stop_asked = True
 
 
-def _stopping() -> bool:
-    return _stop_asked or os.getppid() == 1
-
-
 def drain() -> None:
-    """Send what is due."""
-    run_drain(_stopping)
+    """Send what is due, until asked to stop or left an orphan by a worker that was killed."""
+    worker = os.getppid()
+    run_drain(lambda: _stop_asked or os.getppid() != worker)
 
 
 def sweep() -> None:
