@@ -86,6 +86,7 @@ def main(arguments: list[str]) -> int:
         worker = HouseWorker(
             [queue(name) for name in names], connection=app.extensions["redis"], serializer="json",
             maintenance_interval=60,
+            worker_ttl=45,  # an idle worker is heard every 30 s: /readyz looks at the last 90
         )  # fmt: skip
     worker.work(logging_level=os.environ.get("SILLAGE_LOG", "WARNING"))
     return 0

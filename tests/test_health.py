@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +14,7 @@ from flask import Flask
 from rq import Worker
 from sqlalchemy import text
 
+from config import ROOT, Config
 from extensions import QUEUES, db, queue, workers_alive
 from tests.client import Browser
 
@@ -66,3 +70,24 @@ def test_not_ready_before_the_newest_migration(app: Flask, client: Browser) -> N
     finally:
         db.session.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
         db.session.commit()
+
+
+def test_a_real_idle_worker_is_heard_often_enough(app: Flask, test_config: Config) -> None:
+    env = os.environ | {
+        "DATABASE_URL": test_config.database_url, "REDIS_URL": test_config.redis_url, "SECRET_KEY": "x" * 40,
+        "SILLAGE_DATA": str(test_config.data), "SILLAGE_ENV": "test",
+    }  # fmt: skip
+    process = subprocess.Popen([sys.executable, "worker.py", "send"], cwd=ROOT, env=env)
+    try:
+        until = time.monotonic() + 60
+        while not workers_alive()["send"]:
+            assert process.poll() is None, "the worker ended"
+            assert time.monotonic() < until, "not heard"
+            time.sleep(0.2)
+        (worker,) = Worker.all(queue=queue("send"))
+        # RQ listens until 15 s before the key would expire (60 s are added to it), then is heard again
+        assert app.extensions["redis"].ttl(worker.key) - 60 - 15 <= 45
+    finally:
+        process.kill()
+        process.wait()
+    assert workers_alive()["send"] is False
