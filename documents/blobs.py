@@ -75,7 +75,7 @@ def sniff(head: bytes, filename: str = "") -> str:
     if head:
         try:
             found = _best(puremagic.magic_string(head), filename)
-        except (puremagic.PureError, ValueError):
+        except Exception:  # PureError for the unknown; whatever else a stranger's bytes provoke means the same
             found = ""
     if found and _MEDIA_TYPE.fullmatch(found) and found not in SHOWN_IN_PLACE:
         return found

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 
 import pytest
 from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from documents import blobs
 from errors import Permanent, UserMistake
-from extensions import db, settings
+from extensions import db
+from extensions import settings as config
 from models import Blob
 
 KINDS = [
@@ -25,7 +29,7 @@ KINDS = [
     (b"nom;ville\n\xe9", "latin1.csv", "application/octet-stream"),
     (b"<html><script>alert(1)</script>", "devis.pdf", "text/html"),
     (b'<svg xmlns="http://www.w3.org/2000/svg">', "logo.png", "image/svg+xml"),
-    (bytes(100), "zero.pdf", "application/octet-stream"),
+    (bytes(100), "zero.pdf", None),
     (b"<!-- %PDF-1.7 --><script>", "devis.pdf", None),
 ]
 
@@ -43,6 +47,13 @@ def test_a_name_only_chooses_among_what_the_bytes_may_be() -> None:
     assert blobs.sniff(office, "plan.pdf") != "application/pdf"
 
 
+@settings(max_examples=150, deadline=None)
+@given(kind=st.sampled_from(KINDS), cut=st.integers(0, 8), tail=st.binary(max_size=200), name=st.text(max_size=20))
+def test_no_bytes_break_the_sniffing(kind: tuple[bytes, str, str | None], cut: int, tail: bytes, name: str) -> None:
+    found = blobs.sniff(kind[0][:cut] + tail, name)
+    assert re.fullmatch(r"[a-z]+/[a-z0-9][a-z0-9.+-]*", found)
+
+
 def test_a_text_cut_in_the_middle_of_a_character_is_still_text() -> None:
     assert blobs.sniff("é".encode() * 5000, "a.txt") == "text/plain"
     assert blobs.sniff(("a" + "é" * 5000).encode()[:8192], "a.txt") == "text/plain"
@@ -57,13 +68,13 @@ def test_stored_once_read_back_whole(app: Flask) -> None:
     assert first.sha256 == hashlib.sha256(data).hexdigest() and first.size == len(data)
     assert blobs.read(first.sha256) == data == b"".join(blobs.open(first.sha256))
     assert db.session.scalar(select(func.count()).select_from(Blob)) == 1
-    path = settings().blob_folder / first.sha256[:2] / first.sha256[2:4] / first.sha256
+    path = config().blob_folder / first.sha256[:2] / first.sha256[2:4] / first.sha256
     assert path.read_bytes() == data
 
 
 def test_a_torn_file_is_written_again(app: Flask) -> None:
     stored = blobs.store(b"%PDF-1.7 whole", "a.pdf")
-    path = settings().blob_folder / stored.sha256[:2] / stored.sha256[2:4] / stored.sha256
+    path = config().blob_folder / stored.sha256[:2] / stored.sha256[2:4] / stored.sha256
     path.write_bytes(b"%PDF")
     assert blobs.store(b"%PDF-1.7 whole", "a.pdf") == stored and path.read_bytes() == b"%PDF-1.7 whole"
 
