@@ -17,22 +17,6 @@ _REACHED_BY = (
 )  # fmt: skip
 
 
-def own_text(message: Message) -> str:
-    """The report's own words: its text parts before and beside the returned message, HTML only without plain text."""
-    plain, pages = [], []
-    for part in message.parts:
-        if part.depth or part.type.startswith("message/") or "rfc822" in part.type:
-            continue
-        if part.type == "text/html":
-            pages.append(part.text)
-        elif part.type.startswith("text/") and not (part.attached and plain):
-            plain.append(part.text)
-    text = "\n".join(plain)
-    if "@" not in text and pages or not text.strip():
-        text = f"{text}\n" + "\n".join(pages)
-    return text
-
-
 def ours(message: Message) -> frozenset[str]:
     """Addresses that the report was sent to or from: seldom its subject."""
     values = [message.headers.text(name) for name in ("to", "from", "delivered-to", "return-path")]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mail.reports import addresses, signs
+from mail.reports import addresses, prose, signs
 from mail.reports.mime import Message
+from mail.reports.returned import own_text
 from mail.server_words import fold
 
 _NULL = re.compile(r"^\s*(?:<\s*>|MAILER-DAEMON|<MAILER-DAEMON>|<#@\[\]>|\"?\"?\s*<>)\s*$", re.I)
@@ -20,9 +21,10 @@ _REPLY_PREFIX = re.compile(r"^\s*(?:re|aw|sv|antw|rif|rép|res|fwd?|tr|wg|rv|i)\
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What the headers show; `subject` is folded."""
+    """What the headers show; `subject` and `sender` are folded."""
 
     subject: str
+    sender: str
     from_daemon: bool
     null_sender: bool
     list_mail: bool
@@ -39,6 +41,7 @@ def signs_of(message: Message) -> Signs:
     daemon = signs.DAEMON_ADDRESS.found_in(fold(address)) or signs.DAEMON_NAME.found_in(name)
     return Signs(
         subject=fold(headers.text("subject")[:500]),
+        sender=fold(sender[:300]),
         from_daemon=daemon or _NULL.match(sender or "") is not None,
         null_sender=null,
         list_mail="list-unsubscribe" in headers or "list-post" in headers,
@@ -58,22 +61,27 @@ def _automatic(message: Message) -> bool:
 
 
 def is_failure(message: Message, seen: Signs, human: str) -> bool:
-    """A report of failure or delay without a machine-readable part."""
-    words = fold(human[:6000])
-    if not words and not seen.subject:
-        return False
-    subject = signs.SUBJECT_FAILED.found_in(seen.subject) or signs.SUBJECT_DELAYED.found_in(seen.subject)
-    body = signs.FAILED.found_in(words) or signs.DELAYED.found_in(words)
+    """A report of failure or delay without a machine-readable part.
+
+    The less certain the sender, the more the rest must say: a mailer daemon needs words of failure, a postmaster (who
+    also writes as a person or as a program) needs them in the subject or beside a returned message or an address.
+    """
     if "x-failed-recipients" in message.headers:
         return True
+    words = fold(human[:6000])
+    subject = signs.SUBJECT_FAILED.found_in(seen.subject) or signs.SUBJECT_DELAYED.found_in(seen.subject)
+    body = signs.FAILED.found_in(words) or signs.DELAYED.found_in(words)
+    returned = any(part.type in _RETURNED_TYPES for part in message.parts) or len(human) < len(own_text(message)) - 80
     if seen.is_reply and not (seen.from_daemon and body):
         return False
-    if seen.from_daemon:
-        return (subject or body) and not (signs.ABSENCE_SUBJECT.found_in(seen.subject) and not subject)
-    returned = any(part.type in _RETURNED_TYPES for part in message.parts)
+    if seen.from_daemon and not (signs.ABSENCE_SUBJECT.found_in(seen.subject) and not subject):
+        sure = signs.SURE_DAEMON.found_in(seen.sender) or seen.null_sender or returned or "@" in seen.subject
+        if body:
+            return subject or sure or "@" in words
+        return subject and (sure or any(m.tier == 3 for m in prose.mentions(human, frozenset())))
     if seen.null_sender:
         return body and (subject or returned)
-    return not seen.list_mail and subject and body and (returned or _speaks_as_system(words))
+    return not seen.list_mail and subject and body and (returned or signs.SYSTEM_SENTENCE.found_in(words[:1500]))
 
 
 def is_suspect(message: Message) -> bool:
@@ -85,36 +93,6 @@ def is_suspect(message: Message) -> bool:
 def by_a_person(message: Message, seen: Signs) -> bool:
     """Nothing but words speaks for a mail system: neither the sender nor a list of failed recipients."""
     return not seen.from_daemon and "x-failed-recipients" not in message.headers
-
-
-def _speaks_as_system(words: str) -> bool:
-    """The fixed sentences of mail systems, when nothing in the headers says who writes."""
-    return any(
-        phrase in words[:1500]
-        for phrase in (
-            "non-delivery report",
-            "created automatically by mail delivery software",
-            "this is the mail system at host",
-            "this is the qmail-send program",
-            "automatically generated delivery status notification",
-            "following mail could not be delivered",
-            "did not reach the following recipient",
-            "could not deliver message to the following recipient",
-            "did not reach some or all of the intended recipients",
-            "delivery to the following recipient",
-            "----- the following addresses had",
-            "original message follows",
-            "this is a delivery failure notification",
-            "message could not be delivered to",
-            "your message could not be delivered",
-            "was undeliverable",
-            "delivery has failed to these recipients",
-            "couldn't be delivered to",
-            "the following address failed",
-            "the following address(es) failed",
-            "unable to deliver message to the following",
-        )
-    )
 
 
 def is_delayed(seen: Signs, human: str) -> bool:

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from mail.reports import addresses, answers, feedback, kinds, prose, prose_report, status_report, verdict
 from mail.reports.fields import status_of, typed
-from mail.reports.frame import base_of, date_of, ours, own_text, report_of
+from mail.reports.frame import base_of, date_of, ours, report_of
 from mail.reports.mime import Message, parse
 from mail.reports.report import Action, Report, ReportedRecipient
-from mail.reports.returned import bracketed, message_id_of, returned_headers, split_text
+from mail.reports.returned import bracketed, message_id_of, own_text, returned_headers, split_text
 
 
 def read(raw: bytes, second: Callable[[bytes], list[str]] | None = None) -> Report:

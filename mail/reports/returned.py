@@ -25,6 +25,22 @@ _STRONG = frozenset({"received", "message-id", "mime-version", "return-path", "d
 _HEADER = re.compile(r"^[> ]{0,4}([A-Za-z][A-Za-z0-9\-]{1,60}):(?: |\t|$|[^ /])")
 
 
+def own_text(message: Message) -> str:
+    """The report's own words: its text parts before and beside the returned message, HTML only without plain text."""
+    plain, pages = [], []
+    for part in message.parts:
+        if part.depth or part.type.startswith("message/") or "rfc822" in part.type:
+            continue
+        if part.type == "text/html":
+            pages.append(part.text)
+        elif part.type.startswith("text/") and not (part.attached and plain):
+            plain.append(part.text)
+    text = "\n".join(plain)
+    if "@" not in text and pages or not text.strip():
+        text = f"{text}\n" + "\n".join(pages)
+    return text
+
+
 def split_text(text: str) -> tuple[str, str]:
     """(human words, the text of the returned message or "") of a report's text."""
     lines = text.split("\n")

@@ -9,6 +9,8 @@ from mail.server_words import Phrases, load_sections
 _SECTIONS = {name: Phrases(phrases) for name, phrases in load_sections(Path(__file__).with_suffix(".txt"))}
 
 DAEMON_ADDRESS = _SECTIONS["daemon_address"]
+SURE_DAEMON = _SECTIONS["sure_daemon"]
+SYSTEM_SENTENCE = _SECTIONS["system_sentence"]
 DAEMON_NAME = _SECTIONS["daemon_name"]
 SUBJECT_FAILED = _SECTIONS["subject_failed"]
 SUBJECT_DELAYED = _SECTIONS["subject_delayed"]

@@ -115,6 +115,14 @@ NORMAL = {
                                          In_Reply_To="<e-1@cassiopee.example>"),
     "an answer to an automatic answer": letter(MARIE, "Re: Réponse automatique : Convocation", "Merci !\n",
                                                In_Reply_To="<e-1@cassiopee.example>"),
+    "a postmaster's notice": letter("Postmaster <postmaster@cassiopee.example>", "Warning: maintenance on Sunday",
+                                    "The server will be updated. Ask us at any time.\n"),
+    "a postmaster's answer": letter("Postmaster <postmaster@client.example>", "Re: Ihre Frage",
+                                    "Bonjour, nous avons corrigé la configuration.\n"),
+    "a summary of DMARC": letter("noreply@dmarc.example", "Report domain: cassiopee.example Submitter: dmarc.example",
+                                 "This is an aggregate report.\n"),
+    "a bill": letter("Comptabilité <compta@client.example>", "Échec du prélèvement",
+                     "Votre paiement a été rejeté par la banque. Il n'a pas pu être encaissé.\n"),
     "a talk about bounces": letter(
         MARIE, "Undelivered mail: how do you handle bounces?",
         "Hi, our mail to paul@client.example was returned: 550 5.1.1 User unknown. It could not be delivered.\n"
