@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from flask import Flask
+from sqlalchemy import event, select
 
 from extensions import db
 from models import Contact, Enrolment, TrainingSession
@@ -194,3 +196,41 @@ def test_a_new_learner_is_enrolled_on_the_way(staff: Browser, cassiopee: House) 
     assert where == f"/sessions/{made.public_id}/people"
     staff.get(where)
     assert "Petit" in staff.text()
+
+
+@pytest.fixture
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Each SQL statement that is run while the test lasts."""
+    seen: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_pages_take_as_many_statements_for_fifty_rows_as_for_one(
+    staff: Browser, cassiopee: House, statements: list[str]
+) -> None:
+    company = Contact(organisation_id=cassiopee.id, kind=ContactKind.COMPANY)
+    contacts.save(company, name="Lambert")
+    db.session.flush()
+    made = session_of(cassiopee, "Excel", date.today())
+    counts = []
+    for count in (1, 50):
+        for number in range(count):
+            training.save(TrainingSession(), cassiopee.organisation, [], title=f"S{count}-{number}")
+            learner = Contact(organisation_id=cassiopee.id, kind=ContactKind.LEARNER)
+            contacts.save(learner, last_name=f"L{count}-{number}", company_id=company.id)
+            training.enrol(made, [learner])
+        db.session.commit()
+        taken = []
+        for path in ("/sessions", "/contacts/learners", f"/sessions/{made.public_id}/people"):
+            statements.clear()
+            staff.get(path)
+            taken.append(len(statements))
+        counts.append(taken)
+    assert counts[0] == counts[1]
+    assert max(counts[1]) <= 4
