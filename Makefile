@@ -8,7 +8,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
-.PHONY: help run test lint messages compile-messages chaos bench clean
+.PHONY: help run test lint messages chaos bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -29,18 +29,14 @@ help: ## this list
 	fi
 	@touch $@
 
-# Compiled catalogues are made, not kept.
-compile-messages: .venv/stamp
-	@if [ -d translations ]; then $(BIN)/pybabel --quiet compile -d translations; fi
-
-run: .venv/stamp compile-messages ## everything on one machine: http://127.0.0.1:5000 (PORT=… for another port)
+run: .venv/stamp ## everything on one machine: http://127.0.0.1:5000 (PORT=… for another port)
 	@exec $(BIN)/python -m local --with-parent
 
 # The tests' own servers live in memory where there is room for them: nothing of theirs is kept.
 IN_MEMORY = if [ -z "$${SILLAGE_TEST_FOLDER:-}" ] && [ -w /dev/shm ] \
 	  && [ "$$(df -Pm /dev/shm | awk 'NR == 2 {print $$4}')" -gt 3000 ]; then export SILLAGE_TEST_FOLDER=/dev/shm; fi
 
-test: .venv/stamp compile-messages ## the tests (PYTEST_ARGS="-k name" for some of them)
+test: .venv/stamp ## the tests (PYTEST_ARGS="-k name" for some of them)
 	@$(IN_MEMORY); $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: .venv/stamp ## style, formatting and types
@@ -48,17 +44,19 @@ lint: .venv/stamp ## style, formatting and types
 	@$(BIN)/ruff format --check local places.py
 	@$(BIN)/mypy --strict local places.py
 
-messages: .venv/stamp ## bring the catalogues up to date with the words in code and templates
-	@$(BIN)/pybabel extract -F babel.cfg -k N_ -k _ -k ngettext:1,2 --no-wrap --sort-by-file -o messages.pot .
-	@if [ -f translations/en/LC_MESSAGES/messages.po ]; then \
-	  $(BIN)/pybabel update -i messages.pot -d translations --no-wrap --ignore-obsolete; \
-	else $(BIN)/pybabel init -i messages.pot -d translations -l en --no-wrap; fi
-	@$(BIN)/pybabel compile -d translations
+CATALOGUE = translations/en/LC_MESSAGES/messages.po
+messages: .venv/stamp ## bring the English catalogue up to date, and list what it does not say yet
+	@new=$$(mktemp); trap 'rm -f "$$new"' EXIT; \
+	$(BIN)/pybabel --quiet extract -F babel.cfg -k N_ -k _ -k ngettext:1,2 --no-location --sort-output -o "$$new" .; \
+	$(BIN)/pybabel --quiet update -i "$$new" -d translations --no-wrap --ignore-obsolete --no-fuzzy-matching; \
+	sed -E '/^"(Project-Id|Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated-By)/d' \
+	  $(CATALOGUE) > "$$new"; cat "$$new" > $(CATALOGUE)
+	@awk '/^msgid / {id = $$0} /^msgstr.* ""$$/ && id != "msgid \"\"" {print id}' $(CATALOGUE)
 
-chaos: .venv/stamp compile-messages ## kill workers and servers while e-mails leave: none lost, none doubled
+chaos: .venv/stamp ## kill workers and servers while e-mails leave: none lost, none doubled
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
-bench: .venv/stamp compile-messages ## measure pages, sending and reports
+bench: .venv/stamp ## measure pages, sending and reports
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 clean: ## remove the environment and caches (the data folder stays)

@@ -1,17 +1,23 @@
 """Words on screen: French message ids, an English catalogue, French typography, dates in the organisation's zone.
 
 Templates and modules write French with plain spaces and straight apostrophes; french() adds the narrow spaces and
-the typographic apostrophe when the page is French. The English catalogue is translations/en.
+the typographic apostrophe when the page is French. The English catalogue is translations/en, read as it is written:
+nothing to compile, so nothing stale.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import date, datetime
 from functools import lru_cache
+from gettext import GNUTranslations
+from pathlib import Path
 from typing import Any
 
 import flask_babel
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from flask import Flask, current_app, g, has_request_context, request, session
 from flask_login import current_user
 from markupsafe import Markup
@@ -21,8 +27,10 @@ from models.words import N_
 __all__ = ["LANGUAGES", "N_", "_", "gettext", "language", "ngettext", "setup", "zone"]
 
 LANGUAGES = {"fr": "Français", "en": "English"}
+_CATALOGUE = Path(__file__).parent / "translations" / "en" / "LC_MESSAGES" / "messages.po"
 _NARROW, _WIDE = "\u202f", "\u00a0"
 _SPACING = (
+    (re.compile(r"(?<=\d) (?=\d{3}\b)"), _NARROW),
     (re.compile(r" ([;!?])"), _NARROW + r"\1"),
     (re.compile(r" (:|%(?!\()|€|»)"), _WIDE + r"\1"),
     (re.compile(r"« "), "«" + _WIDE),
@@ -32,10 +40,21 @@ _SPACING = (
 
 @lru_cache(maxsize=4096)
 def french(text: str) -> str:
-    """French typography for a message id: U+202F before ; ! ?, U+00A0 before : % € and inside guillemets, ’."""
+    """French typography: U+202F before ; ! ? and between thousands, U+00A0 before : % € and inside guillemets, ’."""
     for pattern, by in _SPACING:
         text = pattern.sub(by, text)
     return text
+
+
+@lru_cache(maxsize=1)
+def english() -> GNUTranslations:
+    """The English catalogue. setup() reads it (a tenth of a second), so that no page waits for it."""
+    with _CATALOGUE.open("rb") as source:
+        catalogue = read_po(source, locale="en")
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
 
 
 def language() -> str:
@@ -63,14 +82,16 @@ def zone() -> str:
 def gettext(text: str, **variables: Any) -> str:
     """The text in the page's language. Values are put in after translation and typography."""
     text = str(text)
-    out = flask_babel.get_translations().ugettext(text) if language() == "en" else french(text)
+    if not text:  # the empty message id is the catalogue's header
+        return ""
+    out = english().gettext(text) if language() == "en" else french(text)
     return out % variables if variables else out
 
 
 def ngettext(one: str, many: str, num: float, **variables: Any) -> str:
     """Like gettext, by number; French takes the singular for 0 and 1. `%(num)s` is the number, localised."""
     if language() == "en":
-        out = flask_babel.get_translations().ungettext(one, many, num)
+        out = english().ngettext(one, many, num)
     else:
         out = french(one if abs(num) < 2 else many)
     variables.setdefault("num", flask_babel.format_decimal(num))
@@ -82,7 +103,7 @@ _ = gettext
 
 def _plain_ngettext(one: str, many: str, num: float) -> str:
     if language() == "en":
-        return flask_babel.get_translations().ungettext(one, many, num)
+        return english().ngettext(one, many, num)
     return french(one if abs(num) < 2 else many)
 
 
@@ -100,7 +121,7 @@ def _local(moment: datetime) -> datetime:
 
 
 def long_date(day: date) -> str:
-    """`mardi 1er décembre 2026` · `Tuesday, 1 December 2026` (Babel does not know the French *er*)."""
+    """`mardi 1er décembre 2026` · `Tuesday 1 December 2026` (Babel does not know the French *er*)."""
     text = flask_babel.format_date(day, "EEEE d MMMM yyyy", rebase=False)
     return re.sub(r"\b1 (?=\D+ \d{4})", "1er ", text, count=1) if language() == "fr" and day.day == 1 else text
 
@@ -158,11 +179,11 @@ def size_filter(size: int | None) -> str:
 
 def setup(app: Flask) -> None:
     """Hang Babel, the gettext functions and the filters on the app."""
+    english()
     flask_babel.Babel(
         app,
         default_locale="fr",
         default_timezone=str(app.extensions["sillage"].timezone),
-        default_translation_directories=str((app.root_path and app.root_path) + "/translations"),
         locale_selector=language,
         timezone_selector=zone,
     )

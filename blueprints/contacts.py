@@ -35,7 +35,7 @@ class ContactForm(BaseForm):
     """The form of a person; of a company where `kind` says so (then without first and last name)."""
 
     first_name = StringField(N_("Prénom"), [Line(100)])
-    last_name = StringField(N_("Nom"), [Needed(N_("Indiquez le nom.")), Line(100)])
+    last_name = StringField(N_("Nom de famille"), [Needed(N_("Indiquez le nom.")), Line(100)])
     name = StringField(N_("Raison sociale"), [Needed(N_("Indiquez la raison sociale.")), Line(200)])
     email = EmailField(N_("Adresse e-mail"), [Line(254), MailAddress()])
     phone = TelField(N_("Téléphone"), [Line(40)])

@@ -12,7 +12,7 @@ from wtforms.fields.core import UnboundField
 from wtforms.meta import DefaultMeta
 from wtforms.validators import StopValidation
 
-from i18n import _
+from i18n import N_, _
 from people import contacts
 
 # Unicode's line and paragraph ends, NUL and the other controls: none belongs in a line of text (headers are
@@ -20,6 +20,24 @@ from people import contacts
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]")
 _TRIMMED = ("StringField", "TextAreaField", "EmailField", "TelField", "SearchField")
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# WTForms speaks English by itself; what its fields may say of a value, in words of ours.
+_OF_FIELDS = {
+    "Not a valid date value.": N_("Cette date n'existe pas : écrivez-la comme 22/11/2026."),
+    "Not a valid time value.": N_("Cette heure n'existe pas : écrivez-la comme 09:30."),
+    "Not a valid choice.": N_("Choisissez dans la liste."),
+    "Invalid Choice: could not coerce.": N_("Choisissez dans la liste."),
+    "'%(value)s' is not a valid choice for this field.": N_("Choisissez dans la liste."),
+}
+
+
+class _FieldWords:
+    """What WTForms asks for its own messages; labels made of a field's name pass through."""
+
+    def gettext(self, text: str) -> str:
+        return _(_OF_FIELDS[text]) if text in _OF_FIELDS else text
+
+    def ngettext(self, one: str, many: str, num: int) -> str:
+        return self.gettext(one)
 
 
 class Translated:
@@ -30,6 +48,9 @@ class Translated:
             if unbound_field.field_class.__name__ in _TRIMMED:
                 options["filters"] = [*unbound_field.kwargs.pop("filters", []), _trim]
             return unbound_field.bind(form=form, **options)
+
+        def get_translations(self, form: Form) -> _FieldWords:
+            return _FieldWords()
 
     def translate(self, fields: Iterable[Field]) -> None:
         for field in fields:

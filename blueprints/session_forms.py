@@ -32,7 +32,7 @@ _BLANK_ROWS = 3
 
 class ModuleForm(RowForm):
     id = HiddenField()
-    day = DateField(N_("Date"), [Optional()])
+    day = DateField(N_("Date"), [Optional()], format=["%Y-%m-%d", "%d/%m/%Y"])
     starts = TimeField(N_("Début"), [Optional()], format=["%H:%M", "%H:%M:%S"])
     ends = TimeField(N_("Fin"), [Optional()], format=["%H:%M", "%H:%M:%S"])
     title = StringField(N_("Intitulé du module"), [Line(200)])

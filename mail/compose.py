@@ -77,7 +77,7 @@ def unreachable(contact: Contact) -> str | None:
         validate_email(contact.email, check_deliverability=False, allow_smtputf8=True, test_environment=True)
         headers.wire_address(contact.email)
     except (EmailNotValidError, UserMistake):
-        return N_("Adresse e-mail non valable")
+        return N_("Adresse e-mail non valide")
     return None
 
 

@@ -48,7 +48,7 @@ class MergeTag:
 
 TAGS = (
     MergeTag("personne.prenom", N_("Prénom"), _PEOPLE),
-    MergeTag("personne.nom", N_("Nom")),
+    MergeTag("personne.nom", N_("Nom de famille ou d'entreprise")),
     MergeTag("personne.nom_complet", N_("Prénom et nom")),
     MergeTag("personne.email", N_("Adresse e-mail")),
     MergeTag("personne.entreprise", N_("Entreprise de la personne"), _PEOPLE),

@@ -35,7 +35,7 @@ class Status(Word):
 
     REQUESTED = (
         "requested", N_("Demandé"), "clock", "neutral",
-        N_("En attente de départ : rien n'a encore quitté la maison."),
+        N_("En attente de départ : rien n'est encore parti."),
     )
     UNCERTAIN = (
         "uncertain", N_("Envoi incertain"), "help-circle", "warning",
@@ -59,7 +59,7 @@ class Status(Word):
     )
     FAILED = (
         "failed", N_("Erreur à l'envoi"), "alert-triangle", "danger",
-        N_("N'a pas pu être envoyé : le plus souvent l'adresse, sinon notre côté."),
+        N_("N'a pas pu être envoyé : le plus souvent à cause de l'adresse, sinon de notre fait."),
     )
 
 
@@ -192,8 +192,8 @@ class Reason(Word):
         N_("Rien à faire."),
     )
     UNKNOWN = (
-        "unknown", N_("Raison inconnue"), Status.UNDELIVERABLE,
-        N_("Le serveur n'a pas donné de raison reconnaissable."),
+        "unknown", N_("Motif inconnu"), Status.UNDELIVERABLE,
+        N_("Le serveur n'a pas donné de motif reconnaissable."),
         N_("Lisez la réponse du serveur ci-dessous."),
     )
 

@@ -154,7 +154,7 @@ def test_convocations_carry_each_learners_pdf_and_the_added_files(staff: Browser
     assert (
         "Jamais" in staff.text()
         and "Pas d’adresse e-mail" in staff.text()
-        and "Adresse e-mail non valable" in staff.text()
+        and "Adresse e-mail non valide" in staff.text()
     )
     form = fields(staff)
     files = [(io.BytesIO(b"%PDF-1.7 programme"), "Programme été.pdf"), (io.BytesIO(b"notes"), "notes.txt")]

@@ -206,8 +206,8 @@ def test_names_of_files(given_name: str, kept: str | None) -> None:
     [
         ("lea@example.org", None), ("éric@straße.de", None), ("", "Pas d'adresse e-mail"),
         ("  ", "Pas d'adresse e-mail"),
-        ("lea", "Adresse e-mail non valable"), ("lea@exa mple.org", "Adresse e-mail non valable"),
-        ("a@b.fr, c@d.fr", "Adresse e-mail non valable"), ("user.unknown@practice.example", None),
+        ("lea", "Adresse e-mail non valide"), ("lea@exa mple.org", "Adresse e-mail non valide"),
+        ("a@b.fr, c@d.fr", "Adresse e-mail non valide"), ("user.unknown@practice.example", None),
     ],
 )  # fmt: skip
 def test_who_can_be_written_to(address: str, why: str | None) -> None:
