@@ -47,6 +47,7 @@ class Config:
     mail_use_tls: bool = False
     mail_use_ssl: bool = False
     mail_verify_tls: bool = True
+    mail_ca_file: Path | None = None  # trusted beside the system's, for SMTP and IMAP
     mail_local_hostname: str | None = None
     bounce_maildir: Path | None = None
     bounce_imap_host: str | None = None
@@ -124,6 +125,9 @@ def read(env: Mapping[str, str] | None = None) -> Config:
     embedded_mail = not env.get("MAIL_SERVER")
     if embedded_mail and not bounce_maildir:
         bounce_maildir = str(places.bounce_maildir)
+    ca_file = text("MAIL_CA_FILE")
+    if ca_file and not Path(ca_file).is_file():
+        raise WrongSetting(f"MAIL_CA_FILE={ca_file!r}: a file of certificates (PEM) is expected.")
     blobs = text("BLOB_FOLDER")
     default_mail_port = running.get("smtp_port", 2525) if embedded_mail else 25
     return Config(
@@ -141,6 +145,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         mail_use_tls=switch("MAIL_USE_TLS", False),
         mail_use_ssl=switch("MAIL_USE_SSL", False),
         mail_verify_tls=switch("MAIL_VERIFY_TLS", True),
+        mail_ca_file=Path(ca_file) if ca_file else None,
         mail_local_hostname=text("MAIL_LOCAL_HOSTNAME"),
         bounce_maildir=Path(bounce_maildir) if bounce_maildir else None,
         bounce_imap_host=text("BOUNCE_IMAP_HOST"),

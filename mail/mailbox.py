@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import imaplib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imap_tools import MailBox, MailBoxUnencrypted, MailMessageFlags
+from imap_tools import ImapToolsError, MailBox, MailBoxUnencrypted, MailMessageFlags
 from sqlalchemy import text
 
 from extensions import db, settings
@@ -22,6 +23,7 @@ from mail import news
 from mail.matching import match
 from mail.reports import Fence, Report
 from mail.tracking import record
+from mail.transport import tls_context
 
 log = logging.getLogger("sillage.inbound")
 
@@ -30,6 +32,7 @@ _LARGEST = 50 * 1024 * 1024
 # What is kept of a report: its headers and its words; nobody needs the rest of a 50 MB message.
 _KEPT = 2 * 1024 * 1024
 _IMAP_TIMEOUT = 30
+_IMAP_TROUBLE = (OSError, imaplib.IMAP4.error, ImapToolsError)
 # A message whose reader died so many times is filed as poison, and the next one goes on.
 _TRIES = 3
 
@@ -121,14 +124,12 @@ def imap() -> Iterator[Arrival]:
     """Unseen messages of the IMAP mailbox, raw (never re-serialised); done() flags them \\Seen."""
     config = settings()
     name = f"imap:{config.bounce_imap_username}@{config.bounce_imap_host}/{config.bounce_imap_folder}"
-    kind = MailBox if config.bounce_imap_tls else MailBoxUnencrypted
+    where = (config.bounce_imap_host or "", config.bounce_imap_port, _IMAP_TIMEOUT)
+    box: MailBox | MailBoxUnencrypted | None = None
     try:
-        box = kind(config.bounce_imap_host or "", config.bounce_imap_port, timeout=_IMAP_TIMEOUT)
+        tls = config.bounce_imap_tls
+        box = MailBox(*where, ssl_context=tls_context(config)) if tls else MailBoxUnencrypted(*where)
         box.login(config.bounce_imap_username or "", config.bounce_imap_password or "", config.bounce_imap_folder)
-    except Exception as error:  # imaplib's own, socket's and TLS's alike: the next poll tries again
-        log.warning("%s cannot be read: %s", name, type(error).__name__)
-        return
-    try:
         for uid in box.uids("UNSEEN")[:BATCH]:
             answer = box.client.uid("fetch", uid, "(BODY.PEEK[])")
             parts = [part[1] for part in answer[1] or [] if isinstance(part, tuple)]
@@ -136,9 +137,15 @@ def imap() -> Iterator[Arrival]:
                 continue
 
             def done(uid: str = uid) -> None:
-                box.flag(uid, MailMessageFlags.SEEN, True)
+                with contextlib.suppress(*_IMAP_TROUBLE):  # unflagged it is read again, and known by its hash
+                    box.flag(uid, MailMessageFlags.SEEN, True)
 
             yield Arrival(name, parts[0], done)
+    except _IMAP_TROUBLE as error:  # the next poll tries again
+        log.warning("%s cannot be read: %s: %s", name, type(error).__name__, error)
     finally:
-        with contextlib.suppress(Exception):  # the server may already be gone
-            box.logout()
+        if box is not None:
+            with contextlib.suppress(Exception):  # the server may already be gone
+                box.logout()
+            with contextlib.suppress(Exception):
+                box.client.shutdown()

@@ -70,16 +70,17 @@ class TrackedConnection(flask_mail.Connection):
         mail, config = self.mail, self.mail.config
         phase, host = "connect", None
         try:
+            context = tls_context(config, config.mail_verify_tls) if mail.use_ssl or mail.use_tls else None
             options: dict[str, Any] = {"timeout": config.smtp_timeout, "local_hostname": config.mail_local_hostname}
             if mail.use_ssl:
-                host = smtplib.SMTP_SSL(mail.server, mail.port, context=tls_context(config), **options)
+                host = smtplib.SMTP_SSL(mail.server, mail.port, context=context, **options)
             else:
                 host = smtplib.SMTP(mail.server, mail.port, **options)
             phase = "ehlo"
             host.ehlo_or_helo_if_needed()
             if mail.use_tls:
                 phase = "starttls"
-                host.starttls(context=tls_context(config))
+                host.starttls(context=context)
                 host.ehlo()
             if mail.username and mail.password:
                 phase = "auth"
@@ -130,11 +131,13 @@ class TrackedMail(flask_mail.Mail):
         return TrackedConnection(self)
 
 
-def tls_context(config: Config) -> ssl.SSLContext:
-    """TLS 1.2 or better with a verified certificate, unless the operator turned verification off."""
+def tls_context(config: Config, verify: bool = True) -> ssl.SSLContext:
+    """TLS 1.2 or better with a certificate verified by the system's authorities and the operator's own."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not config.mail_verify_tls:
+    if config.mail_ca_file:
+        context.load_verify_locations(config.mail_ca_file)
+    if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
