@@ -18,6 +18,7 @@ from extensions import db
 from models import Organisation, Sender, User
 from models.words import ReturnPath, Role
 from people import accounts
+from people import tokens as api_tokens
 from seeds import bulk, demo
 
 
@@ -51,7 +52,7 @@ def register(app: Flask) -> None:
             user = accounts.find_user(email)
             if user is None or not user.active:
                 raise click.ClickException(f"No active user has the address {email}.")
-            scopes = "read send admin" if user.role is Role.ADMIN else "read send"
+            scopes = " ".join(access.value for access in api_tokens.allowed_to(user.role))
             _token, secret = accounts.new_token(user, name, scopes)
             db.session.commit()
             say({"token": secret, "user": user.email, "scopes": scopes.split()})

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from apiflask import APIBlueprint
+from apiflask.schema_adapters import registry
 from flask import Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 from flask_limiter.util import get_remote_address
@@ -22,6 +23,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from blueprints import problems
+from blueprints.api.reading import StrictReader
 from blueprints.problems import Problem
 from extensions import csrf, db, limiter, login
 from models import ApiToken, Organisation
@@ -39,6 +41,7 @@ _PUBLIC_ID = re.compile(r"[A-Z]-[0-9a-z]{1,20}")
 _PAGES = ("api.docs",)
 
 blueprint = APIBlueprint("api", __name__)
+registry.register("pydantic", StrictReader)  # before any view says what it reads
 
 
 def _caller() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, get_origin
 
-from apiflask.schema_adapters import registry
 from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
 from pydantic import BaseModel, ValidationError
@@ -36,9 +35,6 @@ class StrictReader(PydanticAdapter):
         except ValidationError as error:
             raise _problem(error, location) from error
         raise ValueError(f"nothing is read from {location}")
-
-
-registry.register("pydantic", StrictReader)
 
 
 def _body(request: Request) -> bytes:

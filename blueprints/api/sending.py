@@ -56,6 +56,8 @@ def post_emails(idempotency: Idempotency, asked: EmailsRequest) -> Response:
     Each recipient gets an e-mail of their own, with a status of its own. Accepted means kept for good: workers send it
     within seconds. With Idempotency-Key a request may be repeated until it is answered.
     """
+    if asked.html is None and asked.text is None:
+        raise Problem(422, "Give html, text or both.", [{"detail": "Missing.", "pointer": pointer("text")}])
     key, replayed = replays.request_key(idempotency.key, request.get_data())
     session, sender, contacts = _session(asked.session), _sender(asked.sender), _contacts(asked.recipients)
     files = [_file(n, file) for n, file in enumerate(asked.attachments)]
