@@ -25,10 +25,10 @@ from models.base import public_id
 from models.words import ContactKind, SessionState
 from seeds.load import CHUNK, Loader, Plan
 from seeds.names import COMPANIES, DOMAINS, FIRST, LAST, LETTERS, PLACES, TITLES
-from seeds.stories import STORIES
+from seeds.stories import STORIES, Story
 
 YEARS = 3
-_MOST_WAITING = 200
+_MOST_WAITING = 100
 _FILE = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Count 1/Kids[3 0 R]>>endobj " \
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"  # fmt: skip
 
@@ -69,8 +69,9 @@ def seed(
     courses = _courses(organisation, max(4, count // 300), people, chance)
     files = _files()
     db.session.commit()
+    told = {name: story for name, story in STORIES.items() if organisation.track_opens or not story.measured}
     with Loader(organisation, sender, by) as loader:
-        plans = _plans(count, courses, people, files, chance)
+        plans = _plans(count, list(told.values()), courses, people, files, chance)
         done = 0
         while some := [plan for _n, plan in zip(range(CHUNK), plans, strict=False)]:
             loader.write(some)
@@ -166,33 +167,38 @@ def _files() -> dict[str, tuple[File, ...]]:
 
 
 def _plans(
-    count: int, courses: list[Course], people: list[Person], files: dict[str, tuple[File, ...]], chance: random.Random
-) -> Iterator[Plan]:
-    """The e-mails in order of time, the last requested a few minutes ago."""
+    count: int, told: list[Story], courses: list[Course], people: list[Person], files: dict[str, tuple[File, ...]],
+    chance: random.Random,
+) -> Iterator[Plan]:  # fmt: skip
+    """The e-mails in order of time, the last requested a few minutes ago; some of the last day's still wait."""
     now = datetime.now(UTC)
     span = timedelta(days=365 * YEARS)
-    stories = [story for story in STORIES.values() if not story.waits]
+    stories = [story for story in told if not story.waits]
     waiting = STORIES["waiting"]
     story_sums = list(accumulate(story.weight for story in stories))
     kinds = list(LETTERS)
     kind_sums = list(accumulate(LETTERS[kind][0] for kind in kinds))
-    still = min(_MOST_WAITING, max(1, count // 500))
+    last_day = count // (365 * YEARS)
     for place in range(count):
         created = now - span + span * ((place + 1) / (count + 1))
-        if place < count - still:
+        recent = place >= count - last_day
+        if not recent:
             created = created.replace(hour=min(19, int(chance.triangular(6, 19, 9))), minute=chance.randrange(60))
         created = min(created, now - timedelta(minutes=3))
         story = stories[bisect(story_sums, chance.random() * story_sums[-1])]
-        story = waiting if place >= count - still else story
+        if place == count - 1 or (recent and chance.random() < min(0.05, _MOST_WAITING / last_day)):
+            story = waiting
         kind = kinds[bisect(kind_sums, chance.random() * kind_sums[-1])]
         here = min(len(courses) - 1, int((place / count) * len(courses)) + chance.randrange(3))
         course = courses[here] if chance.random() < 0.94 else None
         person = chance.choice(course.people if course else people)
         _weight, subject, words, _file = LETTERS[kind]
         title = course.title if course else "Votre abonnement"
+        said = words.format(first=person.first, title=title)
+        paragraphs = said.strip().replace("&", "&amp;").replace("\n\n", "</p><p>")
         draft = Draft(
             person.email, person.name, person.contact_id, course.id if course else None, kind,
-            subject.format(title=title), "", words.format(first=person.first, title=title), files[kind],
+            subject.format(title=title), f"<p>{paragraphs}</p>", said, files[kind],
         )  # fmt: skip
         last = story.steps[-1].after
         room = (now - created).total_seconds() / last

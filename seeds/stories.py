@@ -53,6 +53,11 @@ class Story:
     steps: tuple[Step, ...] = field(default=())
     waits: bool = False
 
+    @property
+    def measured(self) -> bool:
+        """Whether it needs the open pixel."""
+        return any(step.source == "pixel" for step in self.steps)
+
     def facts(self, email_id: int, created: datetime, stretch: float, by: str | None) -> list[Fact]:
         """Every fact of an e-mail requested at `created`, delays multiplied by `stretch`."""
         data = {"by": by} if by else None

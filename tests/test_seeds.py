@@ -58,12 +58,16 @@ def check(email: Email) -> None:
     files = db.session.scalars(select(Attachment).where(Attachment.email_id == email.id)).all()
     assert len(files) == email.attachment_count
     assert all(blobs.describe(file.sha256) for file in files)
+    pixel = "/t/o/" in (mime.shown(content.skeleton).html or "")
+    assert pixel == email.open_measured
     waiting = db.session.get(OutboxEntry, email.id) is not None
     assert waiting == (email.status is Status.REQUESTED)
 
 
 @pytest.fixture
 def seeded(cassiopee: House) -> House:
+    cassiopee.organisation.track_opens = True
+    db.session.commit()
     bulk.seed(cassiopee.organisation, cassiopee.sender, cassiopee.admin, 2500)
     return cassiopee
 
@@ -83,6 +87,12 @@ def test_seeded_rows_agree_with_the_fold(seeded: House) -> None:
     folded = func.fold_text(Contact.last_name + " " + Contact.first_name)
     unfolded = select(func.count()).where(Contact.kind != ContactKind.COMPANY, Contact.sort_name != folded)
     assert db.session.scalar(unfolded) == 0
+
+
+def test_nothing_is_opened_where_nothing_is_measured(cassiopee: House) -> None:
+    bulk.seed(cassiopee.organisation, cassiopee.sender, None, 300)
+    emails = db.session.scalars(select(Email)).all()
+    assert not any(email.open_measured or email.status is Status.OPENED for email in emails)
 
 
 def test_seeding_again_adds(seeded: House) -> None:
