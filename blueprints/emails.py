@@ -22,6 +22,7 @@ from flask import (
 from flask_login import current_user
 
 from blueprints.email_details import context
+from blueprints.history_cells import Cells
 from blueprints.history_views import live, render_history
 from blueprints.own_origin import own_path
 from blueprints.support import allow, get_or_404, page, wants_partial
@@ -62,7 +63,7 @@ def email(public_id: str) -> Response:
     kind, fold = _kind(), request.args.get("fold") == "1"
     if wants_partial():
         shown = columns.shown(kind)
-        return page("", "history/_opened.html", columns=shown, list=kind, fold=fold, **context(found))
+        return page("", "history/_opened.html", columns=shown, cells=Cells(kind), fold=fold, **context(found))
     return page("emails/email.html", back=_back(found), **context(found))
 
 
@@ -121,7 +122,7 @@ def changed() -> Response:
     news = [row for row in rows if row.version != known[row.public_id]]
     again = live(rows, _kind(), 0 if news else min(int(calm) if calm.isdigit() and len(calm) < 4 else 0, 999) + 1)
     answer = render_template(
-        "history/_changed.html", rows=news, live=again, columns=columns.shown(_kind()), list=_kind(),
+        "history/_changed.html", rows=news, live=again, columns=columns.shown(_kind()), cells=Cells(_kind()),
         open=set(request.args.getlist("open")),
     )  # fmt: skip
     response = make_response(answer, 200 if again else 286)

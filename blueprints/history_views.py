@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from flask import Response, abort, make_response, request, stream_with_context, url_for
 from flask_login import current_user
 
+from blueprints.history_cells import Cells
 from blueprints.support import page, wants_partial
 from history import HistoryFilter, Page, Row, Scope, browse, columns, export, sentences
 from history.form import FilterForm, form_of
@@ -75,6 +76,10 @@ class View:
     @property
     def rows(self) -> list[Row]:
         return self.page.rows
+
+    @cached_property
+    def cells(self) -> Cells:
+        return Cells(self.scope.kind)
 
     @cached_property
     def columns(self) -> list[columns.Column]:

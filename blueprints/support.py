@@ -98,7 +98,15 @@ def _version(path: str, stamp: float) -> str:
 
 
 def asset(path: str) -> str:
-    """The address of a static file with a version made of its bytes, so that browsers may keep it for good."""
+    """The address of a static file with a version made of its bytes, so that browsers may keep it for good. Looked at
+    once: a page has hundreds of icons (in debug mode each time, for the file may be at work)."""
+    known: dict[str, str] = current_app.extensions.setdefault("assets", {})
+    if path not in known or current_app.debug:
+        known[path] = _asset(path)
+    return known[path]
+
+
+def _asset(path: str) -> str:
     file = Path(current_app.static_folder or "", path)
     return url_for("static", filename=path, v=_version(str(file), file.stat().st_mtime))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, Select, case, func, literal_column, select
@@ -17,6 +17,9 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from history.chips import Shown, chips, is_final
 from models import Address, Attachment, Blob, Contact, Email, OutboxEntry, Sender, TrainingSession, User
 from models.words import ContactKind, EmailType, QueueState, Reason, Status
+
+# A change this soon after the sending is the sending itself.
+_AT_ONCE = timedelta(minutes=2)
 
 
 class FileName(NamedTuple):
@@ -73,6 +76,11 @@ class Row:
     def recipient(self) -> str:
         """The person's name, else the address."""
         return self.recipient_name or self.contact_name or self.address
+
+    @property
+    def changed_later(self) -> bool:
+        """Whether something happened well after it left (or was asked for): worth a date of its own."""
+        return self.updated_at - (self.sent_at or self.created_at) > _AT_ONCE
 
     @property
     def chips(self) -> list[Shown]:

@@ -110,6 +110,11 @@
       search.focus();
       search.select();
     }
+    const pressed = event.key === " " && event.target.closest("a[role=button]"); // a link that acts as a button
+    if (pressed) {
+      event.preventDefault();
+      pressed.click();
+    }
     if (event.key !== "Escape" || $("dialog[open]")) return;
     const menu = event.target.closest("details[data-menu][open]");
     if (menu) {
