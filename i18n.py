@@ -90,21 +90,15 @@ def gettext(text: str, **variables: Any) -> str:
 
 def ngettext(one: str, many: str, num: float, **variables: Any) -> str:
     """Like gettext, by number; French takes the singular for 0 and 1. `%(num)s` is the number, localised."""
-    if language() == "en":
-        out = english().ngettext(one, many, num)
-    else:
-        out = french(one if abs(num) < 2 else many)
-    variables.setdefault("num", flask_babel.format_decimal(num))
-    return out % variables
+    return _numbered(one, many, num) % variables
+
+
+def _numbered(one: str, many: str, num: float) -> str:
+    out = english().ngettext(one, many, num) if language() == "en" else french(one if abs(num) < 2 else many)
+    return out.replace("%(num)s", flask_babel.format_decimal(num))
 
 
 _ = gettext
-
-
-def _plain_ngettext(one: str, many: str, num: float) -> str:
-    if language() == "en":
-        return english().ngettext(one, many, num)
-    return french(one if abs(num) < 2 else many)
 
 
 def _stamp(moment: datetime | date | None, shown: str, full: str) -> Markup | str:
@@ -188,7 +182,7 @@ def setup(app: Flask) -> None:
         timezone_selector=zone,
     )
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(gettext, _plain_ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.install_gettext_callables(gettext, _numbered, newstyle=True)  # type: ignore[attr-defined]
     app.jinja_env.filters.update(
         date=date_filter,
         datetime=datetime_filter,
