@@ -7,7 +7,9 @@ A job may run twice, late or never: the rows decide.
 from __future__ import annotations
 
 import os
+import time
 
+from history import export_jobs, export_work
 from mail import mailbox, outbox
 from mail.drain import drain as run_drain
 
@@ -36,8 +38,29 @@ def poll_mailboxes() -> None:
     mailbox.poll()
 
 
+def export() -> None:
+    """Make the exports that wait, and those a dead worker left; the queue's short jobs go on in between."""
+    last = time.monotonic()
+
+    def meanwhile() -> None:
+        nonlocal last
+        if time.monotonic() - last >= SCHEDULE[0][2]:
+            sweep()
+            last = time.monotonic()
+
+    worker = os.getppid()
+    export_work.run(meanwhile, lambda: _stop_asked or os.getppid() != worker)
+
+
+def expire_exports() -> None:
+    """Take away the files of exports whose time is over."""
+    export_jobs.expire()
+
+
 # (job, queue, seconds between two runs)
 SCHEDULE = (
     ("sweep", "work", 5),
     ("poll_mailboxes", "inbound", 5),
+    ("export", "work", 15),
+    ("expire_exports", "work", 600),
 )

@@ -116,6 +116,11 @@ class Places:
         return self.data / "blobs"
 
     @property
+    def exports(self) -> Path:
+        """Files that export jobs made, until they expire."""
+        return self.data / "exports"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

@@ -158,11 +158,34 @@ class Question:
 
     def all_rows(self, columns: list[ColumnElement[Any]]) -> Select[Any]:
         """`columns` of every e-mail that answers, in order, all conditions as plain tests: for exports."""
+        query = select(*columns).select_from(everything_of(Email.__table__)).where(*self._asked())
+        return query.order_by(*self._sorting(self.at, Email.id, False))
+
+    def all_ids(self) -> Select[Any]:
+        """The id of every e-mail that answers, in no order: to count them."""
+        return select(Email.id).where(*self._asked())
+
+    def _asked(self) -> list[ColumnElement[bool]]:
         tests = [t.holds(Email) if isinstance(t, WordsOfSubject) else self._of_owner(t) for t in self.texts]
         owners = [getattr(Email, b.column).in_(b.ids) for b in self.belongs if isinstance(b.ids, Select)]
-        query = select(*columns).select_from(everything_of(Email.__table__))
-        query = query.where(self._owned, *self._plain(), *owners, *self._range, *tests)
-        return query.order_by(*self._sorting(self.at, Email.id, False))
+        return [self._owned, *self._plain(), *owners, *self._range, *tests]
+
+    def part(self, columns: list[ColumnElement[Any]], most: int, cursor: Cursor | None) -> Select[Any]:
+        """`columns` of the next `most` e-mails after `cursor`, in order: for exports that go on where they stopped."""
+        if self.texts:
+            return self.all_rows(columns).where(*self._beyond(cursor)).limit(_most(most))
+        page = self.page(most, cursor)
+        everything = with_everything(page, and_(Email.id == page.c.id, Email.organisation_id == self.organisation_id))
+        return select(*columns).select_from(everything).order_by(*self._sorting(page.c.at, page.c.id, False))
+
+    @property
+    def place(self) -> ColumnElement[datetime | None]:
+        """Where an e-mail stands in the order, as a Cursor has it: None for one that never left."""
+        return Email.sent_at if self.by is DateField.SENT else self.at  # type: ignore[return-value]
+
+    def beyond(self, cursor: Cursor) -> list[ColumnElement[bool]]:
+        """The e-mails after that place."""
+        return self._beyond(cursor)
 
     def rows(self, page: CTE, cursor: Cursor | None = None, measures: Select[Any] | None = None) -> Select[Any]:
         """The rows of `page` with all that lists show, in order. With `measures` (one row), its columns come first,
