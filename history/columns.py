@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from history import more
 from history.conditions import (
     Among,
     Belongs,
@@ -148,4 +149,4 @@ def shown(kind: Kind) -> list[Column]:
 
 def conditions(ask: Ask) -> list[Any]:
     """Every condition of a question. A filter whose column is not shown still counts: an address says what it says."""
-    return [condition for column in COLUMNS for condition in column.condition(ask)]
+    return [*(condition for column in COLUMNS for condition in column.condition(ask)), *more.conditions(ask)]

@@ -29,18 +29,19 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from history.filters import is_short
 from models import Address, Contact, Email, TrainingSession
 
-Dimension = Literal["status", "type", "files"]
+Dimension = Literal["status", "type", "files", "reason"]
 # What the dimensions are in the table. The 0 is written out: a bound one would not be the index's expression.
 DIMENSIONS: dict[str, Any] = {
     "status": Email.status,
     "type": Email.type,
     "files": Email.attachment_count > literal_column("0"),
+    "reason": Email.reason,
 }
 
 
 @dataclass(frozen=True)
 class Among:
-    """The e-mail's status, type or having of attachments is one of `values`."""
+    """The e-mail's status, type, reason or having of attachments is one of `values`."""
 
     dimension: Dimension
     values: tuple[Any, ...]
@@ -66,6 +67,14 @@ class Belongs:
 
     column: Literal["training_session_id", "contact_id"]
     ids: int | ScalarSelect[Any] | Select[Any]
+
+
+@dataclass(frozen=True)
+class Test:
+    """A plain test of the e-mail's own columns. `indexed`: an index holds just those that pass it, in order."""
+
+    clause: ColumnElement[bool]
+    indexed: bool = False
 
 
 class Text(Protocol):
@@ -110,6 +119,22 @@ class TextOfOwner:
     def ids(self, organisation_id: int) -> Select[Any]:
         """The ids of that table's rows that match."""
         return select(self.key.label("id")).where(self.organisation == organisation_id, self.matches)
+
+
+@dataclass(frozen=True)
+class AmongOwners:
+    """The e-mail's `column` is one of `members`, few or many: walked among the newest where they are frequent, else
+    the newest of each. None is left out, however many they are."""
+
+    column: Literal["address_id", "contact_id"]
+    members: Select[Any]
+    worth: float = 0.008
+
+    def holds(self, walked: Any) -> ColumnElement[bool]:
+        return getattr(walked, self.column).in_(self.members)
+
+    def ids(self, _organisation_id: int) -> Select[Any]:
+        return self.members
 
 
 def recipient_text(organisation_id: int, text: str) -> TextOfOwner:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import MultiDict
 
 from history.periods import DateField, Days, Period, days, read_day
-from models.words import Status, StatusGroup
+from models.words import Reason, Status, StatusGroup
 
 LIMITS = (25, 50, 100, 200)
 DEFAULT_LIMIT = 50
@@ -26,6 +26,9 @@ MOST_VALUES = 40
 _TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _THREE = re.compile(r"[^\W_]{3}")
 _SESSION_ID, _CONTACT_ID = re.compile(r"S-[0-9a-z]{1,20}"), re.compile(r"C-[0-9a-z]{1,20}")
+_SEGMENT_ID = re.compile(r"G-[0-9a-z]{1,20}")
+_DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+REPEATABLE = ("status", "type", "reason")
 
 Pairs = list[tuple[str, str]]
 
@@ -35,7 +38,9 @@ class HistoryFilter:
     """One question to the history. Build it with from_query or `with_`; the fields are then in canonical form.
 
     `status` holds codes of Status and StatusGroup; `session` and `contact` a public id or words of the name;
-    `attachment` is yes, no or empty; `sort` is -date (newest first) or date, by the date that `date_field` names.
+    `attachment`, `resent` and `treated` are yes, no or empty; `segment` is a public id, `sender` and `by` addresses (of
+    the sender, of the user who asked), `operator` the recipient's domain in ASCII; `sort` is -date (newest first) or
+    date, by the date that `date_field` names.
     """
 
     status: tuple[str, ...] = ()
@@ -49,6 +54,13 @@ class HistoryFilter:
     attachment: str = ""
     session: str = ""
     contact: str = ""
+    segment: str = ""
+    sender: str = ""
+    by: str = ""
+    reason: tuple[str, ...] = ()
+    operator: str = ""
+    resent: str = ""
+    treated: str = ""
     learners: bool = False  # on a company's record: its learners' e-mails too
     sort: str = "-date"
     cursor: str = ""
@@ -63,7 +75,7 @@ class HistoryFilter:
             status=_statuses(args.getlist("status")),
             recipient=_text(args.get("recipient", "")),
             subject=_text(args.get("subject", "")),
-            type=_types(args.getlist("type")),
+            type=_types([*args.getlist("type"), *args.getlist("event")]),  # an event is the type it makes
             date_field=_member(DateField, args.get("date_field", "")) or DateField.CREATED,
             period=period,
             first=first,
@@ -71,6 +83,13 @@ class HistoryFilter:
             attachment=_one_of(args.get("attachment", ""), ("yes", "no")),
             session=_text(args.get("session", "")),
             contact=_text(args.get("contact", "")),
+            segment=_matching(_SEGMENT_ID, args.get("segment", "").strip()),
+            sender=_text(args.get("sender", "")).lower(),
+            by=_text(args.get("by", "")).lower(),
+            reason=tuple(reason.value for reason in Reason if reason.value in args.getlist("reason")),
+            operator=_domain(args.get("operator", "")),
+            resent=_one_of(args.get("resent", ""), ("yes", "no")),
+            treated=_one_of(args.get("treated", ""), ("yes", "no")),
             learners=args.get("learners", "") == "yes",
             sort=_one_of(args.get("sort", ""), ("date",)) or "-date",
             cursor=args.get("cursor", "").strip()[:300].replace("\0", ""),
@@ -90,6 +109,13 @@ class HistoryFilter:
             ("attachment", self.attachment),
             ("session", self.session),
             ("contact", self.contact),
+            ("segment", self.segment),
+            ("sender", self.sender),
+            ("by", self.by),
+            *(("reason", code) for code in self.reason),
+            ("operator", self.operator),
+            ("resent", self.resent),
+            ("treated", self.treated),
             ("learners", "yes" if self.learners else ""),
             ("sort", "" if self.sort == "-date" else self.sort),
             ("limit", "" if self.limit == DEFAULT_LIMIT else str(self.limit)),
@@ -109,7 +135,7 @@ class HistoryFilter:
 
     def without(self, field: str, value: str | None = None) -> Self:
         """The question without one of its conditions (of a repeatable one: without that value)."""
-        if field in ("status", "type") and value is not None:
+        if field in REPEATABLE and value is not None:
             return self.with_(**{field: tuple(v for v in getattr(self, field) if v != value)})
         if field == "period":
             return self.with_(period=None, first=None, last=None)
@@ -161,6 +187,20 @@ def _text(raw: str) -> str:
 
 def _one_of(raw: str, known: tuple[str, ...]) -> str:
     return raw if raw in known else ""
+
+
+def _matching(pattern: re.Pattern[str], raw: str) -> str:
+    return raw if pattern.fullmatch(raw) else ""
+
+
+def _domain(raw: str) -> str:
+    """The domain as addresses keep it, lower-case ASCII: what follows the @, Élan.example → xn--lan-9la.example."""
+    text = _text(raw).lower().rpartition("@")[2].strip(".")
+    try:
+        text = text.encode("idna").decode()
+    except UnicodeError:
+        return ""
+    return _matching(_DOMAIN, text.lower())
 
 
 def _member(words: Any, raw: str) -> Any:

@@ -13,7 +13,7 @@ from history.filters import LIMITS, LONGEST_TEXT, HistoryFilter
 from history.periods import DateField, Period
 from history.sentences import type_label
 from i18n import _
-from models.words import EmailType, Status, StatusGroup
+from models.words import EmailType, Reason, Status, StatusGroup
 
 _TEXT = {"maxlength": LONGEST_TEXT, "autocomplete": "off", "spellcheck": "false"}
 
@@ -31,14 +31,25 @@ class FilterForm(Form):
     attachment = SelectField()
     status = SelectMultipleField()
     limit = SelectField()
+    segment = SelectField()
+    sender = SelectField()
+    by = SelectField()
+    reason = SelectMultipleField()
+    operator = StringField(render_kw=_TEXT)
+    resent = SelectField()
+    treated = SelectField()
 
 
 for _name in ("from", "to"):  # a keyword cannot be written in a class body
     setattr(FilterForm, _name, DayField())
 
 
-def form_of(filter_: HistoryFilter) -> FilterForm:
-    """The form that shows `filter_`, in the page's language."""
+Choices = list[tuple[str, str]]
+
+
+def form_of(filter_: HistoryFilter, offered: dict[str, Choices] | None = None) -> FilterForm:
+    """The form that shows `filter_`, in the page's language. `offered`: the (value, label)s that an organisation has
+    for segment, sender and by; a value that is none of them (deleted since, typed by hand) is offered too."""
     form = FilterForm(
         data={
             "date_field": filter_.date_field.value,
@@ -53,6 +64,13 @@ def form_of(filter_: HistoryFilter) -> FilterForm:
             "attachment": filter_.attachment,
             "status": list(filter_.status),
             "limit": str(filter_.limit),
+            "segment": filter_.segment,
+            "sender": filter_.sender,
+            "by": filter_.by,
+            "reason": list(filter_.reason),
+            "operator": filter_.operator,
+            "resent": filter_.resent,
+            "treated": filter_.treated,
         }
     )
     form.date_field.choices = [(d.value, _(d.label)) for d in DateField]
@@ -62,4 +80,13 @@ def form_of(filter_: HistoryFilter) -> FilterForm:
     form.attachment.choices = [("", _("Toutes")), ("yes", _("Avec")), ("no", _("Sans"))]
     form.status.choices = [(s.value, _(s.label)) for s in (*StatusGroup, *Status)]
     form.limit.choices = [(str(n), str(n)) for n in sorted({*LIMITS, filter_.limit})]
+    form.reason.choices = [(r.value, _(r.label)) for r in Reason]
+    for name in ("resent", "treated"):
+        form[name].choices = [("", _("Indifférent")), ("yes", _("Oui")), ("no", _("Non"))]
+    for name in ("segment", "sender", "by"):
+        known = list((offered or {}).get(name, ()))
+        value = getattr(filter_, name)
+        if value and value not in dict(known):
+            known.append((value, value))
+        form[name].choices = [("", _("Tous")), *known]
     return form

@@ -30,7 +30,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BOOLEAN, TIMESTAMP
 
 from history.columns import Ask, conditions
-from history.conditions import DIMENSIONS, Among, Belongs, Dimension, TextOfOwner, Within, WordsOfSubject
+from history.conditions import (
+    DIMENSIONS,
+    Among,
+    AmongOwners,
+    Belongs,
+    Dimension,
+    Test,
+    TextOfOwner,
+    Within,
+    WordsOfSubject,
+)
 from history.cursors import Cursor
 from history.filters import HistoryFilter
 from history.periods import DateField
@@ -66,7 +76,8 @@ class Question:
         self.among = [c for c in found if isinstance(c, Among)]
         self.belongs = [c for c in found if isinstance(c, Belongs)]
         self.within = next((c for c in found if isinstance(c, Within)), None)
-        self.texts = [c for c in found if isinstance(c, WordsOfSubject | TextOfOwner)]
+        self.tests = [c for c in found if isinstance(c, Test)]
+        self.texts = [c for c in found if isinstance(c, WordsOfSubject | TextOfOwner | AmongOwners)]
 
     # --- walks ---
 
@@ -85,16 +96,19 @@ class Question:
         if branches is None:
             return self._ordered(select(*taken).where(self._owned, *self._plain(), *limits), most, backward)
         same = [DIMENSIONS[column.key] == column for column in branches.c]
-        inner = select(*taken).where(self._owned, *same, *limits)
+        rest = [c.holds() for c in self.among if c.dimension not in branches.c]
+        inner = select(*taken).where(self._owned, *same, *rest, *(t.clause for t in self.tests), *limits)
         return self._merged(branches, inner, most, backward)
 
     def _branches(self) -> Any | None:
         """One row per combination of the dimensions an index is made of, so that each is walked in order; None where
         no such index helps: another order, an index of a session or contact, too many combinations."""
         asked = {c.dimension: c.values for c in self.among}
-        if not asked or self.by is not DateField.CREATED or self.belongs:
+        if not asked or self.by is not DateField.CREATED or self.belongs or any(t.indexed for t in self.tests):
             return None
         keys: list[Dimension] = [*(("type",) if "type" in asked else ()), "status", "files"]
+        if "reason" in asked:  # an index of failures alone
+            keys = ["reason"]
         rows = list(product(*(asked.get(key) or _EVERY[key] for key in keys)))
         if len(rows) > MOST_BRANCHES:
             return None
@@ -135,7 +149,8 @@ class Question:
             )
             page = select(hits.c.id, hits.c.at).where(*self._beyond(cursor, hits.c.at, hits.c.id))
             return _fence(self._ordered_rows(page, hits, wanted, cursor), "page"), _counted(select(hits.c.id))
-        owners = _fence(by.ids(self.organisation_id).limit(_most(MOST_OWNERS)), "owners")
+        listed = by.ids(self.organisation_id)
+        owners = _fence(listed if isinstance(by, AmongOwners) else listed.limit(_most(MOST_OWNERS)), "owners")
         rest = [*self._plain(), *self._range, *others]
         theirs = getattr(Email, by.column) == owners.c.id
         inner = select(Email.id.label("id"), self.at.label("at")).where(theirs, *rest, *self._beyond(cursor))
@@ -221,9 +236,9 @@ class Question:
     def _plain(self, walked: Belongs | None = None) -> list[ColumnElement[bool]]:
         """Every condition but dates and words as a plain test; `walked` is served by the index."""
         single = [getattr(Email, b.column) == b.ids for b in self.belongs if not isinstance(b.ids, Select)]
-        return [*single, *(c.holds() for c in self.among)]
+        return [*single, *(c.holds() for c in self.among), *(t.clause for t in self.tests)]
 
-    def _of_owner(self, words: TextOfOwner) -> ColumnElement[bool]:
+    def _of_owner(self, words: TextOfOwner | AmongOwners) -> ColumnElement[bool]:
         return getattr(Email, words.column).in_(words.ids(self.organisation_id))
 
     def _beyond(self, cursor: Cursor | None, at: Any = None, row_id: Any = None) -> list[ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from history.filters import HistoryFilter, is_short
 from history.periods import DateField, Days, Period
 from history.rows import Count
 from i18n import _, long_date, ngettext
-from models.words import N_, EmailType, Status, StatusGroup
+from models.words import N_, EmailType, Reason, Status, StatusGroup
 
 _DATED = {
     DateField.CREATED: N_("demandés %(days)s"),
@@ -37,6 +37,7 @@ class Names:
 
     session: str | None = None
     contact: str | None = None
+    segment: str | None = None
 
 
 def chips(filter_: HistoryFilter, names: Names | None = None) -> list[FilterChip]:
@@ -59,10 +60,52 @@ def chips(filter_: HistoryFilter, names: Names | None = None) -> list[FilterChip
     if filter_.attachment:
         found.append(("attachment", _("Pièces jointes"), _("avec") if filter_.attachment == "yes" else _("sans"), None))
     found += [("status", _("Statut"), status_label(code), code) for code in filter_.status]
+    found += _more(filter_, names)
     return [
         FilterChip(_("%(what)s : %(value)s", what=what, value=value), filter_.without(field, code))
         for field, what, value, code in found
     ]
+
+
+def _more(filter_: HistoryFilter, names: Names) -> list[tuple[str, str, str, str | None]]:
+    """The chips of what stands under no column (history.more)."""
+    found: list[tuple[str, str, str, str | None]] = [
+        (field, _(what), value, None)
+        for field, what, value in (
+            ("segment", N_("Segment"), names.segment or filter_.segment),
+            ("sender", N_("Expéditeur"), filter_.sender),
+            ("by", N_("Demandé par"), filter_.by),
+        )
+        if value
+    ]
+    found += [("reason", _("Motif"), reason_label(code), code) for code in filter_.reason]
+    if filter_.operator:
+        found.append(("operator", _("Opérateur"), filter_.operator, None))
+    for field, what, value in (
+        ("resent", N_("Renvoyé"), filter_.resent), ("treated", N_("Traité"), filter_.treated),
+    ):  # fmt: skip
+        if value:
+            found.append((field, _(what), _("oui") if value == "yes" else _("non"), None))
+    return found
+
+
+def _more_said(filter_: HistoryFilter, names: Names) -> list[str]:
+    parts = []
+    if filter_.segment:
+        parts.append(_("aux contacts du segment « %(words)s »", words=names.segment or filter_.segment))
+    if filter_.sender:
+        parts.append(_("partis de « %(words)s »", words=filter_.sender))
+    if filter_.by:
+        parts.append(_("demandés par « %(words)s »", words=filter_.by))
+    if filter_.reason:
+        parts.append(_("pour le motif %(reasons)s", reasons=_either([reason_label(code) for code in filter_.reason])))
+    if filter_.operator:
+        parts.append(_("chez l'opérateur « %(words)s »", words=filter_.operator))
+    if filter_.resent:
+        parts.append(_("déjà renvoyés") if filter_.resent == "yes" else _("jamais renvoyés"))
+    if filter_.treated:
+        parts.append(_("marqués comme traités") if filter_.treated == "yes" else _("en erreur et pas encore traités"))
+    return parts
 
 
 def sentence(filter_: HistoryFilter, now: datetime, zone: str, names: Names | None = None) -> str:
@@ -85,6 +128,7 @@ def sentence(filter_: HistoryFilter, now: datetime, zone: str, names: Names | No
         parts.append(_("dont l'objet contient « %(words)s »", words=filter_.subject))
     if filter_.attachment:
         parts.append(_("avec pièce jointe") if filter_.attachment == "yes" else _("sans pièce jointe"))
+    parts += _more_said(filter_, names)
     if filter_.period:
         parts.append(_(_DATED[filter_.date_field], days=_days(filter_.days(now, zone))))
     newest, oldest = _ORDERED[filter_.date_field]
@@ -119,6 +163,11 @@ def status_label(code: str) -> str:
     """A status or group of statuses in the page's language."""
     words = StatusGroup if code in StatusGroup._value2member_map_ else Status
     return _(words(code).label)
+
+
+def reason_label(code: str) -> str:
+    """A reason in the page's language."""
+    return _(Reason(code).label)
 
 
 def _either(labels: list[str]) -> str:

@@ -111,6 +111,8 @@ def _newest(name: str, *columns: str, where: str | None = None, include: tuple[s
 
 # Orders e-mails by when they left, those that never did at the end.
 SENT_OR_NEVER = "coalesce(sent_at, '-infinity'::timestamptz)"
+_UNTREATED = "treated_at IS NULL AND status IN ('undeliverable', 'failed')"
+_RESENT = f"(marks & {Mark.RESENT.value}) <> 0"
 _WITH_FILES = "(attachment_count > 0)"
 
 
@@ -133,6 +135,12 @@ class Email(Model):
         Index("ix_email_sent", "organisation_id", text(f"{SENT_OR_NEVER} DESC"), text("id DESC")),
         Index("ix_email_updated", "organisation_id", text("updated_at DESC"), text("id DESC")),
         Index("ix_email_subject_words", "subject_words", postgresql_using="gin"),
+        _newest("ix_email_sender", "sender_id"),
+        _newest("ix_email_requested_by", "requested_by_id", where="requested_by_id IS NOT NULL"),
+        _newest("ix_email_reason", "organisation_id", "reason", where="reason IS NOT NULL"),
+        _newest("ix_email_untreated", "organisation_id", where=_UNTREATED),
+        _newest("ix_email_treated", "organisation_id", where="treated_at IS NOT NULL"),
+        _newest("ix_email_resent", "organisation_id", where=_RESENT),
         Index("ix_email_resend_of", "resend_of_id", postgresql_where=text("resend_of_id IS NOT NULL")),
         Index("ix_email_mailing", "mailing_id", postgresql_where=text("mailing_id IS NOT NULL")),
     )

@@ -14,12 +14,14 @@ from history.periods import DateField, Days, Period, days, midnight
 from models.words import Status
 
 KEYS = ["status", "recipient", "subject", "type", "date_field", "period", "from", "to", "attachment", "session",
-        "contact", "learners", "sort", "cursor", "limit", "unknown"]  # fmt: skip
+        "contact", "learners", "segment", "sender", "by", "reason", "operator", "resent", "treated", "event",
+        "sort", "cursor", "limit", "unknown"]  # fmt: skip
 VALUES = st.one_of(
     st.sampled_from([
         "error", "waiting", "sent_all", "failed", "sent", "requested", "convocation", "free", "invoice.paid", "updated",
         "sent", "month", "custom", "rolling_30", "2026-11-22", "22/11/2026", "2026-02-30", "0001-01-01", "9999-12-31",
-        "yes", "no", "S-2041", "C-12", "date", "-date", "25", "200", "0", "-1", "999999", "٣", "",
+        "yes", "no", "G-abc", "user_unknown", "mailbox_full", "@Élan.example", "Orange.FR",
+        "S-2041", "C-12", "date", "-date", "25", "200", "0", "-1", "999999", "٣", "",
     ]),
     st.text(max_size=30),
 )  # fmt: skip
@@ -44,9 +46,10 @@ def test_its_address_says_the_same(pairs: list[tuple[str, str]]) -> None:
 @given(QUERIES)
 def test_every_chip_removed_leaves_nothing(pairs: list[tuple[str, str]]) -> None:
     left = HistoryFilter.from_query(pairs)
-    for field in ("period", "session", "contact", "learners", "recipient", "subject", "attachment"):
+    for field in ("period", "session", "contact", "learners", "recipient", "subject", "attachment", "segment",
+                  "sender", "by", "operator", "resent", "treated"):  # fmt: skip
         left = left.without(field)
-    for field in ("type", "status"):
+    for field in ("type", "status", "reason"):
         for value in getattr(left, field):
             left = left.without(field, value)
     assert not left.narrowed
@@ -79,6 +82,17 @@ def test_every_chip_removed_leaves_nothing(pairs: list[tuple[str, str]]) -> None
         ("sort=subject", ""),
         ("unknown=1&sort=date", "sort=date"),
         ("learners=yes", "learners=yes"),
+        ("segment=G-vip", "segment=G-vip"),
+        ("segment=vip", ""),
+        ("sender=Formation@Cassiopee.example", "sender=formation%40cassiopee.example"),
+        ("by=STAFF@x.example", "by=staff%40x.example"),
+        ("reason=user_unknown&reason=blocked&reason=zzz", "reason=user_unknown&reason=blocked"),
+        ("operator=+Marie@Orange.FR.", "operator=orange.fr"),
+        ("operator=Élan.example", "operator=xn--lan-9la.example"),
+        ("operator=a..b", ""),
+        ("resent=yes&treated=no", "resent=yes&treated=no"),
+        ("resent=1&treated=maybe", ""),
+        ("event=card.expired&type=invoice&event=", "type=card.expired&type=invoice"),
     ],
 )
 def test_canonical(query: str, canonical: str) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import event, text
 from extensions import db
 from history import HistoryFilter, Scope, browse, pages, query, sentences
 from history.rows import Count
-from models.words import ContactKind, QueueState, Reason, Status
+from models import Segment, SegmentMember
+from models.words import ContactKind, Mark, QueueState, Reason, Status
 from tests.history.making import NOW, make_contact, make_email, make_session
 
 
@@ -30,6 +31,11 @@ def filled(cassiopee: Any, boreale: Any) -> Any:
     petit = make_contact(cassiopee, "Élodie Petit", public_id="C-petit")
     acme = make_contact(cassiopee, "Acme", ContactKind.COMPANY, public_id="C-acme")
     make_contact(cassiopee, "Nour Haddad", public_id="C-nour", company_id=acme.id)
+    static = Segment(organisation_id=cassiopee.id, name="Fidèles", public_id="G-static")
+    rule = Segment(organisation_id=cassiopee.id, name="Entreprises", public_id="G-rule", rule={"kind": ["company"]})
+    db.session.add_all([static, rule])
+    db.session.flush()
+    db.session.add(SegmentMember(segment_id=static.id, contact_id=petit.id))
     day, file = timedelta(days=1), (("a.pdf", "application/pdf", "a" * 64),)
     make_email(
         cassiopee,
@@ -73,6 +79,8 @@ def filled(cassiopee: Any, boreale: Any) -> Any:
         subject="Quatre rappel de la carte",
         status=Status.UNDELIVERABLE,
         reason=Reason.MAILBOX_FULL,
+        marks=Mark.RESENT,
+        treated_at=NOW,
     )
     make_email(cassiopee, "zoe_100%@example.org", "Zoé", ago=40 * day, subject="Cinq", status=Status.OPENED, files=file)
     make_email(
@@ -142,6 +150,35 @@ TABLE = [
     ("contact=elod", "Un Six", ["Client : elod"]),
     ("contact=ac", "Trois", ["Client : ac"]),
     ("contact=cm", "", ["Client : cm"]),
+    ("segment=G-static", "Un Six", ["Segment : G-static"]),
+    ("segment=G-rule", "Trois", ["Segment : G-rule"]),
+    ("segment=G-nowhere", "", ["Segment : G-nowhere"]),
+    ("segment=G-static&status=delivered&recipient=petit", "Un",
+     ["Destinataire : petit", "Statut : Reçu", "Segment : G-static"]),
+    ("sender=FORMATION@cassiopee.example&limit=200", "Un Deux Trois Quatre Cinq Six Sept",
+     ["Expéditeur : formation@cassiopee.example"]),
+    ("sender=nobody@cassiopee.example", "", ["Expéditeur : nobody@cassiopee.example"]),
+    ("sender=formation@cassiopee.example&status=error", "Deux Quatre",
+     ["Statut : En erreur", "Expéditeur : formation@cassiopee.example"]),
+    ("by=staff@cassiopee.example&type=invoice", "Deux",
+     ["Type : Facture", "Demandé par : staff@cassiopee.example"]),
+    ("by=staff@boreale.example", "", ["Demandé par : staff@boreale.example"]),
+    ("reason=user_unknown", "Deux", ["Motif : Adresse inconnue"]),
+    ("reason=user_unknown&reason=mailbox_full", "Deux Quatre", ["Motif : Adresse inconnue", "Motif : Boîte pleine"]),
+    ("reason=user_unknown&reason=mailbox_full&status=failed&type=invoice&attachment=yes", "Deux",
+     ["Type : Facture", "Pièces jointes : avec", "Statut : Erreur à l’envoi", "Motif : Adresse inconnue",
+      "Motif : Boîte pleine"]),
+    ("reason=blocked", "", ["Motif : Envoi bloqué"]),
+    ("operator=EXAMPLE.org", "Un Cinq Six Sept", ["Opérateur : example.org"]),
+    ("operator=acme.example&status=waiting", "Trois", ["Statut : En attente", "Opérateur : acme.example"]),
+    ("operator=org", "", ["Opérateur : org"]),
+    ("resent=yes", "Quatre", ["Renvoyé : oui"]),
+    ("resent=no&status=error", "Deux", ["Statut : En erreur", "Renvoyé : non"]),
+    ("treated=no", "Deux", ["Traité : non"]),
+    ("treated=no&status=error&reason=user_unknown", "Deux",
+     ["Statut : En erreur", "Motif : Adresse inconnue", "Traité : non"]),
+    ("treated=yes", "Quatre", ["Traité : oui"]),
+    ("event=card.expired", "Un", ["Type : Carte expirée"]),
     ("recipient=petit&subject=carte&status=error", "Quatre",
      ["Destinataire : petit", "Objet : carte", "Statut : En erreur"]),
     ("session=S-fire&contact=elod&recipient=petit&subject=six&status=sent&period=year&type=convocation&attachment=no",
@@ -268,7 +305,8 @@ def counted() -> Iterator[list[str]]:
 PINNED = [
     ("", 1), ("status=error", 1), ("type=free", 1), ("attachment=yes", 1), ("period=year", 1), ("session=S-x", 1),
     ("contact=C-x", 1), ("recipient=petit", 1), ("subject=carte", 1), ("session=incendie", 1), ("contact=petit", 1),
-    ("recipient=petit&subject=carte", 1),
+    ("recipient=petit&subject=carte", 1), ("segment=G-static", 2), ("operator=example.org", 1), ("reason=blocked", 1),
+    ("by=staff@cassiopee.example", 1), ("sender=formation@cassiopee.example", 1), ("resent=yes", 1), ("treated=no", 1),
 ]  # fmt: skip
 
 

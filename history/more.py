@@ -1,0 +1,69 @@
+"""Filters of the history that stand under no column: segment, sender, who asked, reason, operator, resent, dealt with.
+
+Their words are history.sentences', their inputs stand in the panel "Plus de filtres" (templates/history/_more.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, literal_column, select
+
+from extensions import db
+from history import segments
+from history.conditions import Among, AmongOwners, Test
+from models import Address, Email, Segment, Sender, User
+from models.words import Mark, Reason
+
+if TYPE_CHECKING:
+    from history.columns import Ask
+
+# What the panel holds, in order; the segment on the global list alone.
+FIELDS = ("segment", "sender", "by", "reason", "operator", "resent", "treated")
+# Written out: the planner must see that a partial index holds just these (models.email).
+_FAILURE = literal_column("email.status IN ('undeliverable', 'failed')")
+_RESENT = literal_column(f"(email.marks & {Mark.RESENT.value}) <> 0")
+_NOT_RESENT = literal_column(f"(email.marks & {Mark.RESENT.value}) = 0")
+_SILENT = tuple(reason.value for reason in Reason if reason.silent)
+
+
+def conditions(ask: Ask) -> Iterable[Any]:
+    """The conditions of those filters. A segment is looked up here: its rule makes the SQL."""
+    asked, organisation_id = ask.filter, ask.scope.organisation_id
+    if asked.segment:
+        yield AmongOwners("contact_id", _segment(organisation_id, asked.segment))
+    if asked.sender:
+        theirs = select(Sender.id).where(
+            Sender.organisation_id == organisation_id, func.lower(Sender.address) == asked.sender
+        )
+        yield Test(Email.sender_id == theirs.limit(1).scalar_subquery())
+    if asked.by:
+        who = select(User.id).where(User.organisation_id == organisation_id, func.lower(User.email) == asked.by)
+        yield Test(Email.requested_by_id == who.scalar_subquery())
+    if asked.reason:
+        yield Among("reason", asked.reason)
+    if asked.operator:
+        there = select(Address.id.label("id")).where(
+            Address.organisation_id == organisation_id, Address.domain == asked.operator
+        )
+        yield AmongOwners("address_id", there)
+    yield from _flags(asked.resent, asked.treated)
+
+
+def _flags(resent: str, treated: str) -> Iterable[Test]:
+    if resent:
+        yield Test(_RESENT, indexed=True) if resent == "yes" else Test(_NOT_RESENT)
+    if treated == "yes":
+        yield Test(Email.treated_at.is_not(None), indexed=True)
+    elif treated == "no":  # failures nobody has dealt with; what a person or the calendar decided is none
+        silent = ", ".join(f"'{value}'" for value in _SILENT)
+        counted = literal_column(f"coalesce(email.reason, '') NOT IN ({silent})")
+        yield Test(_FAILURE & Email.treated_at.is_(None) & counted, indexed=True)
+
+
+def _segment(organisation_id: int, public_id: str) -> Any:
+    found = db.session.scalar(
+        select(Segment).where(Segment.public_id == public_id, Segment.organisation_id == organisation_id)
+    )
+    return segments.contact_ids(found) if found else select(segments.NOBODY)
