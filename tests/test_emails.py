@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,11 @@ from typing import Any
 import lxml.html
 import pytest
 
+import mail
 from documents import blobs
 from extensions import db
+from mail.compose import Draft, File
+from models import EmailContent
 from models.words import EventKind, Mark, QueueState, Reason, Status
 from tests.history.making import make_contact, make_email, make_session
 
@@ -323,3 +327,49 @@ def test_english(client: Any, cassiopee: Any) -> None:
     make_email(cassiopee, status=Status.FAILED, reason=Reason.USER_UNKNOWN)
     client.sign_in(cassiopee.staff)
     client.get("/emails?status=error", headers={"Accept-Language": "en"})
+
+
+def posted(house: Any, address: str = "camille@nowhere.example") -> Any:
+    """An e-mail as the house really freezes one, with an attachment."""
+    stored = blobs.store(b"%PDF-1.4\nconvocation", "convocation.pdf")
+    file = File("convocation.pdf", stored.sha256, stored.size, stored.media_type)
+    draft = Draft(
+        recipient=address, name="Camille Petit", contact_id=None, training_session_id=None, type="convocation",
+        subject="Convocation", html="<p>Bonjour</p>", text="Bonjour", files=(file,),
+    )  # fmt: skip
+    (email,) = mail.post(
+        [draft], organisation=house.organisation, sender=house.sender, by=house.staff, request_key="first"
+    )
+    db.session.commit()
+    return email
+
+
+def test_an_admin_corrects_and_resends(client: Any, cassiopee: Any) -> None:
+    old = posted(cassiopee)
+    db.session.execute(db.text("UPDATE email SET status = 'failed', reason = 'user_unknown'"))
+    db.session.commit()
+    client.sign_in(cassiopee.admin)
+    client.get(f"/emails/{old.public_id}")
+    key = client.html.xpath("//input[@name='request_key']/@value")[0]
+    form = {"to": "camille@somewhere.example", "request_key": key}
+    where = client.post(f"/emails/{old.public_id}/resends", form).headers["Location"]
+    again = client.post(f"/emails/{old.public_id}/resends", form).headers["Location"]
+    assert again == where  # the same press twice is one e-mail
+    client.get(where)
+    shown = client.text()
+    assert "camille@somewhere.example" in shown and "Renvoi de l’e-mail à camille@nowhere.example" in shown
+    client.get(f"/emails/{old.public_id}")
+    shown = client.text()
+    assert "Renvoyé à camille@somewhere.example" in shown and "par Admin Atelier Cassiopée" in shown
+    client.get("/emails")
+    assert client.text().count("renvoi") == 1 == client.text().count("renvoyé")
+
+
+def test_the_source_is_what_was_sent(client: Any, cassiopee: Any) -> None:
+    sent = posted(cassiopee)
+    client.sign_in(cassiopee.staff)
+    answer = client.get(f"/emails/{sent.public_id}/source")
+    content = db.session.get_one(EmailContent, sent.id)
+    assert hashlib.sha256(answer.data).hexdigest() == content.sha256 and len(answer.data) == content.size
+    assert answer.headers["Content-Disposition"].startswith(f'attachment; filename="{sent.public_id}.eml"')
+    assert "Bonjour" in client.get(f"/emails/{sent.public_id}/body").text
