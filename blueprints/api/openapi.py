@@ -18,7 +18,6 @@ from werkzeug.routing import Rule
 
 from blueprints.api.door import RATE, blueprint
 from blueprints.api.fields import ProblemShape
-from blueprints.api.schemas import ExportQuery
 from blueprints.problems import MEDIA_TYPE
 from blueprints.support import allow_anyone, page
 from people.tokens import Access
@@ -26,7 +25,7 @@ from people.tokens import Access
 SCHEME = "token"
 _REF = "#/components/schemas/"
 _ALWAYS = (401, 403, 429, 503)
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BINARY = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 # What is no JSON model: (path, method) → status → media type → its media type object.
 _FILES: dict[tuple[str, str], dict[str, Any]] = {
     ("/emails/{email_id}/source", "get"): {"message/rfc822": _BINARY},
@@ -111,10 +110,6 @@ def _complete(app: Flask, path: str, method: str, operation: dict[str, Any], rul
         operation["requestBody"]["required"] = not path.endswith("/resends")
     if path == "/attachments":
         operation["requestBody"] = {"required": True, "content": _UPLOAD}
-        operation["parameters"] = [{
-            "name": "filename", "in": "query", "schema": {"type": "string", "maxLength": 150},
-            "description": "The file's name, for a plain body.",
-        }]  # fmt: skip
     if content := _FILES.get((path, method)):
         operation["responses"]["200"] = {"description": "The bytes.", "content": content}
     for parameter in operation.get("parameters", []):
@@ -160,4 +155,4 @@ def openapi() -> Response:
 @allow_anyone
 def docs() -> Response:
     """The document as a page to read."""
-    return page("api/docs.html", spec=document(current_app), formats=ExportQuery.model_fields["format"])
+    return page("api/docs.html", spec=document(current_app))

@@ -46,21 +46,15 @@ def _body(request: Request) -> bytes:
 
 
 def _query(args: MultiDict[str, str], model: type[BaseModel]) -> dict[str, Any]:
-    """The parameters as the model takes them: lists where it has lists; blanks say nothing."""
+    """The parameters as the model takes them: lists where it has lists."""
     many = {field.alias or name for name, field in model.model_fields.items() if get_origin(field.annotation) is list}
     found: dict[str, Any] = {}
     for name, values in args.lists():
-        said = [value for value in values if value.strip()]
-        if name not in many and len(said) > 1:
+        if name not in many and len(values) > 1:
             wrong = {"detail": "Given more than once.", "parameter": name}
             raise Problem(422, f"The parameter {name} may be given once only.", [wrong])
-        if said or not _known(name, model):
-            found[name] = said if name in many else (said or [""])[0]
+        found[name] = values if name in many else values[0]
     return found
-
-
-def _known(name: str, model: type[BaseModel]) -> bool:
-    return any(name == (field.alias or key) for key, field in model.model_fields.items())
 
 
 def _problem(error: ValidationError, location: str) -> Problem:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from blueprints.api.fields import (
     FILLED_LINE,
@@ -109,12 +110,21 @@ class Recipient(Request):
     contact: str = contact_id(default=None, json_schema_extra=lambda s: s.pop("default", None))
 
 
-# What File.of takes; documented, and checked there.
+# What File.of takes as it is.
 _FILE_NAME = (
     r"^(?!\s*\.{0,2}\s*$)(?!.*=\?)"
-    r"[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069/\\]{1,120}$"
+    r"[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069/\\]{1,150}$"
 )
 _BASE64 = r"^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(_FILE_NAME, name):
+        raise ValueError("A file's name has no slash, no control character and is not made of dots")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class InlineFile(Request):
@@ -124,7 +134,7 @@ class InlineFile(Request):
         json_schema_extra={"oneOf": [{"required": ["content", "filename"]}, {"required": ["id"]}]}
     )
 
-    filename: str = optional(max_length=150, extra={"pattern": _FILE_NAME}, examples=["programme.pdf"])
+    filename: FileName = optional(examples=["programme.pdf"], extra={"pattern": _FILE_NAME})
     content: str = optional(
         min_length=4, extra={"pattern": _BASE64, "contentEncoding": "base64"}, description="The bytes in base64."
     )
@@ -184,6 +194,12 @@ class PostedEmails(Answer):
     """One item for each recipient, in their order."""
 
     items: list[Posted]
+
+
+class UploadQuery(Query):
+    """The name of a file that is the body itself."""
+
+    filename: FileName = optional(description="The file's name, for a plain body.", extra={"pattern": _FILE_NAME})
 
 
 class Upload(Answer):

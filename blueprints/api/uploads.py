@@ -6,7 +6,7 @@ from flask import Response, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from blueprints.api.door import answer, blueprint, organisation, scoped
-from blueprints.api.schemas import Upload
+from blueprints.api.schemas import Upload, UploadQuery
 from blueprints.problems import Problem, of_mistake
 from documents import blobs
 from errors import UserMistake
@@ -20,8 +20,9 @@ _LONGEST_NAME = 150
 
 @blueprint.post("/attachments")
 @scoped(Access.SEND)
+@blueprint.input(UploadQuery, location="query", arg_name="asked")
 @blueprint.output(Upload, 201)
-def post_attachment() -> Response:
+def post_attachment(asked: UploadQuery) -> Response:
     """Upload a file to attach to e-mails.
 
     As multipart/form-data with the part `file`, or as the plain body with its name in the parameter `filename`. The
@@ -33,7 +34,7 @@ def post_attachment() -> Response:
     part = request.files.get("file") if request.mimetype == "multipart/form-data" else None
     if request.mimetype == "multipart/form-data" and part is None:
         raise Problem(422, "The form has no part named file.", [{"detail": "Missing.", "pointer": "#/file"}])
-    name = (part.filename or "") if part else request.args.get("filename", "")
+    name = asked.filename or (part.filename if part else None) or "file"
     try:
         stored = blobs.store(part.stream if part else request.stream, name[:_LONGEST_NAME], limit=limit)
         file = File.of(name, stored)
