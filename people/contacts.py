@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -16,6 +17,7 @@ from models import Contact, Enrolment, TrainingSession
 from models.words import ContactKind
 from people.pages import Page, browse, matches
 
+LONGEST_ADDRESS = 254  # RFC 5321, erratum 1690
 # The domains most people in France write from: a near miss is likely a slip of the fingers.
 COMMON_DOMAINS = (
     "gmail.com", "googlemail.com", "orange.fr", "wanadoo.fr", "free.fr", "sfr.fr", "neuf.fr", "hotmail.fr",
@@ -24,7 +26,6 @@ COMMON_DOMAINS = (
     "gmx.fr", "gmx.com", "protonmail.com", "proton.me", "ac-versailles.fr", "ac-paris.fr", "ac-lyon.fr", "ac-nantes.fr",
     "pole-emploi.fr", "francetravail.fr",
 )  # fmt: skip
-_TYPED_WHOLE = frozenset(COMMON_DOMAINS)
 
 
 def address_problem(address: str) -> str | None:
@@ -32,6 +33,8 @@ def address_problem(address: str) -> str | None:
 
     Syntax alone (RFC 5321 and 6531, by email-validator): no look-up is made, and .example and .test pass.
     """
+    if len(address) > LONGEST_ADDRESS:
+        return _("%(most)s caractères au plus.", most=LONGEST_ADDRESS)
     local, at, domain = address.rpartition("@")
     if not at:
         return _("Il manque l'arobase (@).")
@@ -51,11 +54,17 @@ def address_problem(address: str) -> str | None:
 def likely_address(address: str) -> str | None:
     """The address meant when the domain is one slip away from a common one: a@gmial.com → a@gmail.com."""
     local, at, domain = address.strip().rpartition("@")
-    domain = domain.lower()
-    if not at or not local or domain in _TYPED_WHOLE:
+    meant = _likely_domain(domain.lower()) if at and local else None
+    return f"{local}@{meant}" if meant else None
+
+
+@lru_cache(maxsize=4096)
+def _likely_domain(domain: str) -> str | None:
+    """The common domain that this one is a slip of; None for a common one itself."""
+    if domain in COMMON_DOMAINS:
         return None
-    near = difflib.get_close_matches(domain, COMMON_DOMAINS, 1, 0.86)
-    return f"{local}@{near[0]}" if near and abs(len(near[0]) - len(domain)) <= 2 else None
+    near = [common for common in COMMON_DOMAINS if abs(len(common) - len(domain)) <= 2]
+    return next(iter(difflib.get_close_matches(domain, near, 1, 0.86)), None)
 
 
 def listed(organisation_id: int, kind: ContactKind, words: str = "", cursor: str | None = None) -> Page:
