@@ -128,9 +128,9 @@ def test_one_more_row_saves_nothing_and_keeps_what_was_typed(staff: Browser) -> 
         ({"title": "a\x07b"}, "caractère invisible"),
         ({"modules-0-ends": "08:00"}, "La fin doit suivre le début"),
         ({"modules-0-day": ""}, "Indiquez la date"),
-        ({"modules-0-day": "2026-13-45"}, "date"),
-        ({"modules-0-starts": "25:00"}, "heure"),
-        ({"state": "nonsense"}, "valide"),
+        ({"modules-0-day": "2026-13-45"}, "Cette date n’existe pas"),
+        ({"modules-0-starts": "25:00"}, "Cette heure n’existe pas"),
+        ({"state": "nonsense"}, "Choisissez dans la liste"),
     ],
 )
 def test_mistakes_are_named(staff: Browser, wrong: dict[str, str], words: str) -> None:

@@ -45,7 +45,7 @@ _UPLOAD = {
 _TAGS = {"emails": "E-mails", "attachments": "E-mails", "contacts": "Contacts", "sessions": "Sessions"}
 DESCRIPTION = f"""Send e-mails, follow each one, export them.
 
-Every request shows a token: `Authorization: Bearer sil_…` (Configuration › Clés d'API, or
+Every request shows a token: `Authorization: Bearer sil_…` (Settings › API keys, or
 `flask --app app token create --user EMAIL`). Scopes: `read`, `send`, `admin`; a token never does more than its user's
 role allows. Bodies are JSON; unknown fields are refused. Times are RFC 3339 in UTC. Errors are
 `application/problem+json` (RFC 9457). A token may make {RATE.replace("/", " requests a ")}; `RateLimit-Remaining` says
