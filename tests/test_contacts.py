@@ -116,8 +116,8 @@ def test_a_companys_record_lists_its_people(staff: Browser, cassiopee: House) ->
         ({"email": "lea@mail"}, "La fin de l’adresse n’est pas complète"),
         ({"email": "lea fontaine@mail.example"}, "pas d’espace"),
         ({"email": "lea..x@mail.example"}, "pas une adresse e-mail valide"),
-        ({"company_id": "999999"}, "valide"),
-        ({"company_id": "x"}, "valide"),
+        ({"company_id": "999999"}, "Choisissez dans la liste"),
+        ({"company_id": "x"}, "Choisissez dans la liste"),
     ],
 )
 def test_mistakes_are_named(staff: Browser, wrong: dict[str, str], words: str) -> None:

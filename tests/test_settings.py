@@ -68,7 +68,7 @@ def test_senders_have_one_default(admin: Browser, cassiopee: House, boreale: Hou
         ({"name": "A\r\nBcc: x@y.example"}, "caractère invisible"),
         ({"return_path": "fixed"}, "Indiquez l’adresse où reviennent les rapports"),
         ({"return_path": "verp", "bounce_address": "a+b@cassiopee.example"}, "sans « + »"),
-        ({"return_path": "nonsense"}, "valide"),
+        ({"return_path": "nonsense"}, "Choisissez dans la liste"),
     ],
 )
 def test_sender_mistakes_are_named(admin: Browser, wrong: dict[str, str], words: str) -> None:
