@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST_ARGS ?=
+# two test processes, a file to each: every one has servers of its own
+PYTEST_ARGS ?= -n 2 --dist loadfile
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
 .PHONY: help run test lint messages chaos bench clean
@@ -33,8 +34,6 @@ run: .venv/stamp ## everything on one machine: http://127.0.0.1:5000 (PORT=… f
 	@exec $(BIN)/python -m local --with-parent
 
 # The tests' own servers live in memory where there is room for them: nothing of theirs is kept.
-# two workers, a file to each: every worker has servers of its own
-PYTEST_ARGS ?= -n 2 --dist loadfile
 
 IN_MEMORY = if [ -z "$${SILLAGE_TEST_FOLDER:-}" ] && [ -w /dev/shm ] \
 	  && [ "$$(df -Pm /dev/shm | awk 'NR == 2 {print $$4}')" -gt 3000 ]; then export SILLAGE_TEST_FOLDER=/dev/shm; fi
