@@ -18,6 +18,7 @@ SITE_MAP = {
     "compose": "/sessions",
     "imports": None,  # before contacts: /contacts/import is no contact
     "contacts": "/contacts",
+    "segments": "/segments",
     "emails": "/emails",
     "settings": "/settings",
     "tokens": "/settings/tokens",

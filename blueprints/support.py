@@ -214,6 +214,7 @@ def nav() -> list[dict[str, Any]]:
         item(
             _("Abonnés"), "list-details", url_for("emails.index"),
             item(_("E-mails envoyés"), "mail", url_for("emails.index")),
+            item(_("Segments"), "users-group", url_for("segments.index")),
         ),
     ]  # fmt: skip
     if current_user.may(Permission.CONFIGURE):

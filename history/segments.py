@@ -193,17 +193,11 @@ def all_of(organisation_id: int) -> list[Segment]:
     return list(db.session.scalars(query.order_by(func.fold_text(Segment.name), Segment.id)))
 
 
-def preview(ids: Select[Any]) -> Preview:
-    """What a segment's contact_ids() or a rule's fitting() holds."""
+def preview(ids: Select[Any], most: int = SHOWN) -> Preview:
+    """What a segment's contact_ids() or a rule's fitting() holds, the first `most` by name."""
     count = db.session.scalar(select(func.count()).select_from(ids.subquery())) or 0
-    query = select(Contact).where(Contact.id.in_(ids)).order_by(Contact.sort_name, Contact.id).limit(SHOWN)
+    query = select(Contact).where(Contact.id.in_(ids)).order_by(Contact.sort_name, Contact.id).limit(most)
     return Preview(count, list(db.session.scalars(query)))
-
-
-def members(segment: Segment, most: int = 500) -> list[Contact]:
-    """The members of a static segment, by name."""
-    query = select(Contact).where(Contact.id.in_(contact_ids(segment)))
-    return list(db.session.scalars(query.order_by(Contact.sort_name, Contact.id).limit(most)))
 
 
 def add(segment: Segment, contacts: Iterable[Contact]) -> None:
@@ -261,6 +255,23 @@ def choices(organisation_id: int) -> Choices:
     for word, what in db.session.execute(whole):
         found[what].append(word)
     return Choices(**{what: sorted(words, key=str.casefold) for what, words in found.items()})
+
+
+def companies(organisation_id: int, most: int = 500) -> list[tuple[str, str]]:
+    """(public id, name) of the organisation's companies, by name."""
+    query = select(Contact.public_id, Contact.name).where(
+        Contact.organisation_id == organisation_id, Contact.kind == ContactKind.COMPANY
+    )
+    return [(row[0], row[1]) for row in db.session.execute(query.order_by(Contact.sort_name, Contact.id).limit(most))]
+
+
+def sessions(organisation_id: int, most: int = 500) -> list[tuple[str, str]]:
+    """(public id, title and reference) of the organisation's sessions, the latest first."""
+    query = select(TrainingSession.public_id, TrainingSession.title, TrainingSession.reference).where(
+        TrainingSession.organisation_id == organisation_id
+    )
+    query = query.order_by(TrainingSession.starts_on.desc().nulls_last(), TrainingSession.id.desc()).limit(most)
+    return [(row[0], f"{row[1]} ({row[2]})" if row[2] else row[1]) for row in db.session.execute(query)]
 
 
 def _kept(values: Iterable[str]) -> tuple[str, ...]:
