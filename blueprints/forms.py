@@ -24,6 +24,7 @@ _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _OF_FIELDS = {
     "Not a valid date value.": N_("Cette date n'existe pas : écrivez-la comme 22/11/2026."),
     "Not a valid time value.": N_("Cette heure n'existe pas : écrivez-la comme 09:30."),
+    "Not a valid integer value.": N_("Indiquez un nombre entier."),
     "Not a valid choice.": N_("Choisissez dans la liste."),
     "Invalid Choice: could not coerce.": N_("Choisissez dans la liste."),
     "'%(value)s' is not a valid choice for this field.": N_("Choisissez dans la liste."),
