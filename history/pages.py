@@ -25,7 +25,8 @@ from history.scope import Scope
 # rare; how many are looked at for a count. A walked e-mail costs about 1 to 2 µs.
 _NEAR = 1_000
 _FURTHER = 30_000
-_COUNTED_NEAR = 10_000
+_COUNTED_NEAR = 2_000
+_COUNTED_LOOSELY = 10_000
 
 
 @dataclass
@@ -46,7 +47,7 @@ def browse(scope: Scope, filter_: HistoryFilter, now: datetime | None = None) ->
         rows.reverse()
     has_previous, has_next = (more, True) if backward else (cursor is not None, more)
     whole = cursor is None and not more
-    count = Count(len(rows)) if whole else found.count or _count(question)
+    count = Count(len(rows)) if whole else found.count or _count(question, len(rows) + more)
     return Page(
         rows=rows,
         previous=_beside(question, rows[0], True) if rows and has_previous else "",
@@ -97,12 +98,17 @@ def _measured(statement: Any, measure_count: int) -> tuple[list[Row], tuple[Any,
     return rows, tuple(result[0][:measure_count])
 
 
-def _count(question: Question) -> Count:
-    """How many answer: exact up to COUNTED; where words had to be looked for along a walk, at least so many."""
-    if not question.texts:
+def _count(question: Question, shown: int) -> Count:
+    """How many answer: exact up to COUNTED. Where e-mails had to be picked along a walk, what it passed in a few
+    milliseconds: at least so many, and never fewer than are `shown`."""
+    if question.texts:
+        walked, holding = db.session.execute(question.counted_near(_COUNTED_NEAR)).one()
+    elif question.loose:
+        walked, holding = db.session.execute(question.counted_loosely(_COUNTED_LOOSELY)).one()
+    else:
         return _capped(db.session.execute(question.counted_walk()).scalar_one())
-    walked, holding = db.session.execute(question.counted_near(_COUNTED_NEAR)).one()
-    return Count(min(holding, COUNTED), exact=walked < _COUNTED_NEAR and holding <= COUNTED)
+    exact = walked < (_COUNTED_NEAR if question.texts else _COUNTED_LOOSELY)
+    return Count(min(max(holding, shown), COUNTED), exact=exact and holding <= COUNTED)
 
 
 def _capped(number: int) -> Count:

@@ -7,6 +7,7 @@ planner cannot swap it for a walk through everything. history.pages decides betw
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 from itertools import product
@@ -21,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    false,
     func,
     literal_column,
     select,
@@ -170,6 +172,38 @@ class Question:
         walked = _fence(self.walk(most, None, columns), "walked")
         holding = func.count().filter(and_(*(t.holds(walked.c) for t in self.texts)))
         return select(func.count(), holding).select_from(walked)
+
+    @property
+    def loose(self) -> bool:
+        """Whether the walk meets e-mails that the filter leaves out: by sending or change, no index holds the rest."""
+        return self.by is not DateField.CREATED and not self.belongs and bool(self.among or self.tests)
+
+    @property
+    def strict(self) -> bool:
+        """Whether every e-mail of the walk is one that answers."""
+        return not self.texts and not self.loose
+
+    def of_statuses(self, statuses: tuple[Status, ...]) -> Question:
+        """The same question for those statuses instead of its own; for all of them where there are none."""
+        other = copy(self)
+        other.among = [c for c in self.among if c.dimension != "status"]
+        if statuses:
+            other.among.append(Among("status", statuses))
+        return other
+
+    def walked_with_status(self, most: int) -> CTE:
+        """The first `most` e-mails in order: (status, passes), all conditions but the dates tested."""
+        tests = [*(t.holds(Email) for t in self.texts), *self._plain()]
+        holds = func.coalesce(and_(true(), *tests), false())
+        owners = [getattr(Email, b.column).in_(b.ids) for b in self.belongs if isinstance(b.ids, Select)]
+        walked = select(cast(Email.status, Text).label("status"), holds.label("passes"))
+        return _fence(self._ordered(walked.where(self._owned, *owners, *self._range), most, False), "around")
+
+    def counted_loosely(self, most: int) -> Select[Any]:
+        """(walked, let through) of the first `most` e-mails in order, for a loose question."""
+        passes = and_(*(c.holds() for c in self.among), *(t.clause for t in self.tests)).label("passes")
+        walked = self._ordered(select(passes).where(self._owned, *self._range), most, False).subquery("walked")
+        return select(func.count(), func.count().filter(walked.c.passes)).select_from(walked)
 
     def all_rows(self, columns: list[ColumnElement[Any]]) -> Select[Any]:
         """`columns` of every e-mail that answers, in order, all conditions as plain tests: for exports."""
