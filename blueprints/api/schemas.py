@@ -77,6 +77,17 @@ class EmailQuery(Query):
     attachment: Literal["yes", "no"] = optional(description="With or without attachment.")
     session: str = optional(max_length=LONGEST_TEXT, description="A training session's id, or words of its title.")
     contact: str = optional(max_length=LONGEST_TEXT, description="A contact's id, or a part of the name.")
+    segment: str = optional(pattern=r"^G-[0-9a-z]{1,20}$", description="A segment's id: e-mails to its contacts.")
+    sender: str = optional(max_length=LONGEST_TEXT, description="The address of one of your senders.")
+    by: str = optional(max_length=LONGEST_TEXT, description="The address of the user who asked for it.")
+    reason: list[ReasonCode] = Field(default=[], description="Why it failed; repeat it for several.")
+    operator: str = optional(
+        max_length=LONGEST_TEXT, pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$",
+        description="The domain of the recipient's address.",
+    )  # fmt: skip
+    resent: Literal["yes", "no"] = optional(description="Sent again, or not.")
+    treated: Literal["yes", "no"] = optional(description="no: failures that nobody has dealt with.")
+    event: list[TypeCode] = Field(default=[], description="The same as type.", max_length=40)
     learners: Literal["yes"] = optional(description="On a company's own page only; it changes nothing here.")
     sort: Literal["-date", "date"] = Field(default="-date", description="Newest first, or oldest first.")
 
