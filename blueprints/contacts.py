@@ -64,6 +64,8 @@ class ContactForm(BaseForm):
         if not self.is_submitted():
             self.country.data = self.country.object_data or ("" if getattr(kwargs.get("obj"), "id", None) else "FR")
             self.tags.data = ", ".join(self.tags.object_data or ())
+        elif "country" not in request.form:  # a form that does not ask keeps what is there
+            self.country.data = self.country.object_data or "FR"
         if kind is ContactKind.COMPANY:
             del self.first_name, self.last_name, self.company_id
         else:
