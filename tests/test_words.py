@@ -105,7 +105,9 @@ def test_french_is_typed_plainly() -> None:
     ids = [form for message in extracted() if message.id for form in _forms(message.id)]
     assert [text for text in ids if re.search("[\u202f\u00a0\u2019]", text)] == []
     assert [text for text in ids if text != text.strip() or "  " in text] == []
-    assert [text for text in ids if re.search(r"\w([!?»]|;(?!\w))|«\S", text) or re.search(r"[^\d\s]:(?!//)", text)] == []
+    assert [
+        text for text in ids if re.search(r"\w([!?»]|;(?!\w))|«\S", text) or re.search(r"[^\d\s]:(?!//)", text)
+    ] == []
 
 
 def test_the_houses_words() -> None:
@@ -253,7 +255,7 @@ def test_english_pages_hold_no_french(cassiopee: House, client: Browser) -> None
     for path, status in (
         ("/sessions", 200), ("/sessions/new", 200), ("/contacts/learners", 200), ("/contacts/companies", 200),
         ("/contacts/import", 200), ("/emails", 200), ("/settings", 200), ("/settings/senders", 200),
-        ("/settings/users", 200), ("/settings/tokens", 200), ("/account", 200), ("/emails/E-1", 404), ("/nowhere", 404),
+        ("/settings/users", 200), ("/settings/tokens", 200), ("/segments", 200), ("/segments/new", 200), ("/exports", 200), ("/account", 200), ("/emails/E-1", 404), ("/nowhere", 404),
     ):  # fmt: skip
         client.get(path, status=status)
         source = client.text() + " ".join(client.html.xpath("//@title | //@aria-label | //@placeholder | //@alt"))
