@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "history": BELOW | {"documents"}, "people": BELOW,
     "jobs": DEEP, "blueprints": DEEP, "cli": DEEP,
 }  # fmt: skip
-ANYTHING = {"app", "worker", "local", "seeds", "tests", "bench", "migrations", "tools"}
+ANYTHING = {"app", "worker", "local", "seeds", "tests", "bench", "migrations", "tools", "docs"}
 OURS = MAY_IMPORT.keys() | ANYTHING
 STRANGERS = {"blueprints": {"rq", "smtplib", "imaplib", "imap_tools"}}
 NO_NAMES = {"utils", "helpers", "common", "services", "core", "email", "queue", "html", "mailbox", "calendar"}
