@@ -162,3 +162,20 @@ def test_markup_in_names_is_text(staff: Browser, cassiopee: House) -> None:
     for path in ("/contacts/learners", f"/contacts/{lea.public_id}", f"/contacts/{lea.public_id}/edit"):
         staff.get(path)
         assert not staff.html.xpath("//main//script | //main//b")
+
+
+def test_a_company_shows_its_learners_emails_when_asked(client, cassiopee) -> None:
+    from tests.history.making import make_contact, make_email
+
+    company = make_contact(cassiopee, "Menuiserie Petit", ContactKind.COMPANY)
+    learner = make_contact(cassiopee, "Zoé Petit", company_id=company.id)
+    make_email(cassiopee, contact_id=company.id, subject="À la maison")
+    make_email(cassiopee, contact_id=learner.id, subject="À son apprenante")
+    client.sign_in(cassiopee.staff)
+    client.get(f"/contacts/{company.public_id}/emails")
+    assert "À la maison" in client.text() and "À son apprenante" not in client.text()
+    (link,) = client.html.xpath("//a[contains(., 'apprenants') and contains(@href, 'learners=yes')]")
+    client.get(link.get("href"))
+    assert "À la maison" in client.text() and "À son apprenante" in client.text()
+    client.get(f"/contacts/{learner.public_id}/emails")
+    assert "À la maison" not in client.text() and not client.html.xpath("//a[contains(@href, 'learners=yes')]")
