@@ -128,7 +128,8 @@ def visit(
     yield begin
     for one in visits:
         one.context.close()
-    assert [trouble for one in visits for trouble in one.troubles] == []
+    troubles = [trouble for one in visits for trouble in one.troubles]
+    assert not troubles, "\n".join(troubles)
 
 
 @pytest.fixture(scope="session")

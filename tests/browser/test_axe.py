@@ -1,0 +1,103 @@
+"""axe finds nothing on any page, light and dark, French and English; and every page fits a phone.
+
+Colours do not depend on the language nor names on the theme: light French gets every rule, dark the contrast, English
+every rule but the contrast.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+AXE = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
+_RUN = """options => axe.run(document, {resultTypes: ['violations'], iframes: false, preload: false, ...options}).then(
+  result => result.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(
+    n => n.html.slice(0, 140) + ' — ' + (n.any[0] || n.all[0] || n.none[0] || {}).message).join(' | ')))"""
+
+# The pages of a signed-in admin; {session}, {contact}, {email} are of the demo.
+PAGES = (
+    "/sessions", "/sessions/new", "{session}", "{session}/edit", "{session}/people", "{session}/emails",
+    "{session}/emails/new", "{session}/convocation", "/contacts/learners", "/contacts/companies",
+    "/contacts/trainers", "/contacts/customers", "/contacts/learners/new", "{contact}", "{contact}/edit",
+    "{contact}/emails", "/contacts/import", "/emails", "/emails?status=error&recipient=nobody-at-all", "{email}",
+    "/settings", "/settings/senders", "/settings/users", "/settings/tokens", "/api/v1/docs", "/account", "/api/v1/docs",
+    "/gallery", "/no/such/page",
+)  # fmt: skip
+
+
+def violations(page: Page, **options: Any) -> list[str]:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    return page.evaluate(_RUN, options)
+
+
+def first_link(page: Page, pattern: str) -> str:
+    hrefs = page.locator("main a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    return next(found[0] for href in hrefs if (found := re.match(pattern, href)))
+
+
+def places(one) -> dict[str, str]:
+    names = {}
+    for name, path, pattern in (
+        ("session", "/sessions", r"/sessions/S-\w+"),
+        ("contact", "/contacts/learners", r"/contacts/C-\w+"),
+        ("email", "/emails?status=error", r"/emails/E-\w+"),
+    ):
+        names[name] = first_link(one.goto(path), pattern)
+    return names
+
+
+def check(one, where: str, language: str) -> list[str]:
+    """What axe and the phone's width say of the page that is open."""
+    page, found = one.page, []
+    if language == "fr":
+        found += [f"{where} light {v}" for v in violations(page)]
+        page.emulate_media(color_scheme="dark")
+        only = {"runOnly": ["color-contrast"]}
+        found += [f"{where} dark {v}" for v in violations(page, **only)]
+        page.emulate_media(color_scheme="light")
+    else:
+        found += [f"{where} en {v}" for v in violations(page, rules={"color-contrast": {"enabled": False}})]
+    page.set_viewport_size({"width": 390, "height": 844})
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    found += [f"{where} {language} is {wide} px wider than a phone"] if wide > 0 else []
+    page.set_viewport_size({"width": 1440, "height": 900})
+    return found
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_page_is_clean(visit, language):
+    one = visit("admin", language=language)
+    one.expected += ("404",)
+    found, names = [], places(one)
+    for path in PAGES:
+        where = path.format(**names)
+        answer = one.page.goto(one.house.url + where)
+        if answer.status == 404 and "/no/such" not in where:
+            found.append(f"{where} answers 404")
+            continue
+        assert one.page.locator("html").get_attribute("lang") == language
+        found += check(one, where, language)
+    one.goto("/emails?status=error")
+    one.page.locator("tbody .expand").first.click()
+    one.page.locator("tr[id$=-detail]").wait_for()
+    one.page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    found += check(one, "expanded row with every menu open", language)
+    one.goto(names["session"] + "/convocation")
+    one.page.locator("button[name=choose][value=all]").click()
+    one.page.locator(".form-actions button[name=step][value=preview]").click()
+    one.page.locator(".letter").wait_for()
+    found += check(one, "preview", language)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_door_is_clean(visit, language):
+    one = visit(None, language=language)
+    one.goto("/sign-in")
+    found = check(one, "/sign-in", language)
+    assert not found, "\n".join(found)

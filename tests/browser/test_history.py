@@ -1,0 +1,104 @@
+"""The history in a browser: Back and Forward walk through filters, and without script everything is still there."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+
+def ids(page: Page) -> list[str]:
+    """The rows on screen, once nothing is under way."""
+    expect(page.locator(".htmx-request, .htmx-settling, .htmx-swapping")).to_have_count(0)
+    return page.locator("tbody tr[id^=E-]").evaluate_all("rows => rows.map(row => row.id)")
+
+
+def shown(page: Page) -> tuple[str, list[str], str, list[str]]:
+    """(address, rows, what the recipient's input holds, the statuses that are ticked)."""
+    rows = ids(page)
+    ticked = page.locator("input[name=status]:checked").evaluate_all("boxes => boxes.map(box => box.value)")
+    return page.url, rows, page.locator("#f-recipient").input_value(), ticked
+
+
+def test_back_and_forward_show_the_rows_and_inputs_of_each_step(visit):
+    page = visit("admin").goto("/emails")
+    steps = [shown(page)]
+    assert len(steps[0][1]) > 20
+
+    page.locator("td.col-status summary").first.click()
+    page.locator("input[name=status][value=failed]").check()
+    expect(page).to_have_url(re.compile("status=failed"))
+    steps.append(shown(page))
+    assert steps[1][1] and steps[1][1] != steps[0][1] and steps[1][3] == ["failed"]
+
+    page.locator("#f-period").evaluate("select => select.closest('details').open = true")
+    page.locator("#f-period").select_option("year")
+    expect(page).to_have_url(re.compile("period=year"))
+    steps.append(shown(page))
+
+    for place in (1, 0):
+        page.go_back()
+        expect(page).to_have_url(steps[place][0])
+        assert shown(page) == steps[place]
+    for place in (1, 2):
+        page.go_forward()
+        expect(page).to_have_url(steps[place][0])
+        assert shown(page) == steps[place]
+    page.reload()
+    assert shown(page) == steps[2]
+
+
+def test_typing_filters_keeps_the_focus_and_makes_no_step_a_letter(visit):
+    page = visit("admin").goto("/emails")
+    before = page.evaluate("history.length")
+    page.locator("#f-recipient").press_sequentially("courrier", delay=40)
+    expect(page).to_have_url(re.compile("recipient=courrier"))
+    found = shown(page)
+    assert found[1] and page.evaluate("document.activeElement.id") == "f-recipient"
+    assert page.evaluate("history.length") - before <= 1
+    for row in page.locator("tbody tr[id^=E-] td.col-recipient").all_inner_texts():
+        assert "courrier" in row
+    page.reload()
+    assert shown(page) == found
+
+
+def test_without_script_enter_filters_and_a_link_opens_an_email(visit):
+    one = visit("admin", script=False)
+    page = one.goto("/emails")
+    page.locator("#f-recipient").fill("courrier")
+    page.locator("#f-recipient").press("Enter")
+    page.wait_for_url(re.compile("recipient=courrier"))
+    texts = page.locator("tbody tr[id^=E-] td.col-recipient").all_inner_texts()
+    assert texts and all("courrier" in text for text in texts)
+    page.get_by_role("link", name=re.compile("Suivant")).first.click()
+    page.wait_for_url(re.compile("cursor="))
+    assert page.locator("#f-recipient").input_value() == "courrier"
+    page.locator("tbody tr[id^=E-] td.col-recipient a").first.click()
+    page.wait_for_url(re.compile(r"/emails/E-\w+"))
+    expect(page.frame_locator("iframe").locator("body")).to_contain_text("Atelier Cassiopée")
+    expect(page.locator("main")).to_contain_text("Ce qui s’est passé")
+
+
+def test_without_script_a_session_is_found_and_its_form_opened(visit):
+    page = visit("staff", script=False).goto("/sessions")
+    page.locator("input[type=search]").first.fill("premiers secours")
+    page.locator("input[type=search]").first.press("Enter")
+    page.get_by_role("link", name="Accueil et premiers secours").first.click()
+    page.get_by_role("link", name="Gestion", exact=True).click()
+    page.locator("button[name=choose][value=all]").click()
+    page.get_by_role("button", name=re.compile("Vérifier")).click()
+    expect(page.locator(".person-button")).to_have_count(6)
+
+
+def test_an_expanded_row_folds_by_the_keyboard(visit):
+    page = visit("manager").goto("/emails")
+    first = page.locator("tbody tr[id^=E-] .expand").first
+    first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("tr[id$=-detail]")).to_have_count(1)
+    expect(page.locator("tbody .expand").first).to_have_attribute("aria-expanded", "true")
+    page.locator("tbody .expand").first.focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("tr[id$=-detail]")).to_have_count(0)
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.hasAttribute('data-search')")
