@@ -35,10 +35,7 @@ class TokenForm(BaseForm):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scopes.choices = [
-            (access.value, f"{_(access.label)} : {_(access.meaning)}")
-            for access in tokens.allowed_to(current_user.role)
-        ]
+        self.scopes.choices = [(one.value, _(one.meaning)) for one in tokens.allowed_to(current_user.role)]
 
     def validate_scopes(self, field: Any) -> None:
         if not field.data:
@@ -62,7 +59,8 @@ def new() -> Response:
         response = page("tokens/secret.html", token=token, secret=secret)
         response.headers["Cache-Control"] = "no-store"
         return response
-    return page("tokens/new.html", status=422 if request.method == "POST" else 200, form=form)
+    access = {one.value: one for one in tokens.Access}
+    return page("tokens/new.html", status=422 if request.method == "POST" else 200, form=form, access=access)
 
 
 @blueprint.post("/<int:token_id>/revoke")

@@ -10,7 +10,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.api.door import answer, blueprint, organisation, own, scoped
-from blueprints.api.fields import FILLED_LINE, LINE, TEXT, Answer, Moment, PageShape, Request, contact_id, optional
+from blueprints.api.fields import (
+    FILLED_LINE,
+    LINE,
+    TEXT,
+    Answer,
+    Moment,
+    PageShape,
+    Request,
+    contact_id,
+    no_default,
+    optional,
+)
 from blueprints.api.paging import ListQuery, page
 from blueprints.api.sending import address_problem
 from blueprints.problems import Problem
@@ -47,9 +58,7 @@ class ContactChange(Request):
     phone: str = optional(max_length=40, pattern=LINE)
     reference: str = optional(max_length=60, pattern=LINE, description="The number your other programs use.")
     language: Literal[tuple(LANGUAGES)] = optional(description="Of the e-mails to this contact.")  # type: ignore[valid-type]
-    company: str = contact_id(
-        default=None, json_schema_extra=lambda s: s.pop("default", None), description="Of a person: the company's id."
-    )
+    company: str = contact_id(default=None, json_schema_extra=no_default, description="Of a person: the company's id.")
     country: str = optional(pattern=r"^[A-Z]{2}$", description="ISO 3166-1, two letters.")
     offer: str = optional(max_length=100, pattern=LINE)
     tags: list[Tag] = optional(max_length=50)

@@ -18,6 +18,7 @@ from blueprints.api.fields import (
     Query,
     Request,
     contact_id,
+    no_default,
     optional,
     session_id,
 )
@@ -118,7 +119,7 @@ class Recipient(Request):
 
     email: str = optional(min_length=3, max_length=254, extra={"format": "email"}, examples=["lea.petit@exemple.fr"])
     name: str = optional(max_length=200, pattern=LINE, examples=["Léa Petit"])
-    contact: str = contact_id(default=None, json_schema_extra=lambda s: s.pop("default", None))
+    contact: str = contact_id(default=None, json_schema_extra=no_default, description="A contact's id.")
 
 
 # What File.of takes as it is.
@@ -157,8 +158,10 @@ class EmailsRequest(Request):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["html"]}, {"required": ["text"]}]})
 
-    recipients: list[Recipient] = Field(min_length=1, max_length=MOST_RECIPIENTS)
-    subject: str = Field(min_length=1, max_length=LONGEST_SUBJECT, pattern=FILLED_LINE)
+    recipients: list[Recipient] = Field(
+        min_length=1, max_length=MOST_RECIPIENTS, description="Each gets an e-mail of their own."
+    )
+    subject: str = Field(min_length=1, max_length=LONGEST_SUBJECT, pattern=FILLED_LINE, description="One line.")
     html: str = optional(min_length=1, max_length=LONGEST_BODY, pattern=TEXT, description="Frozen as given.")
     text: str = optional(
         min_length=1, max_length=LONGEST_BODY, pattern=TEXT, description="Without it, the words of html."
@@ -168,8 +171,10 @@ class EmailsRequest(Request):
         min_length=3, max_length=254, extra={"format": "email"},
         description="The address of one of your senders; without it, the default one.",
     )  # fmt: skip
-    session: str = session_id(default=None, json_schema_extra=lambda s: s.pop("default", None))
-    attachments: list[InlineFile] = Field(default=[], max_length=100)
+    session: str = session_id(
+        default=None, json_schema_extra=no_default, description="A training session's id: they stand in its history."
+    )
+    attachments: list[InlineFile] = Field(default=[], max_length=100, description="25 MB in all.")
 
 
 class Idempotency(Query):
