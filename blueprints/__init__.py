@@ -19,6 +19,7 @@ SITE_MAP = {
     "imports": None,  # before contacts: /contacts/import is no contact
     "contacts": "/contacts",
     "segments": "/segments",
+    "views": None,
     "emails": "/emails",
     "settings": "/settings",
     "tokens": "/settings/tokens",

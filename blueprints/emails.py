@@ -29,7 +29,7 @@ from blueprints.support import allow, get_or_404, page, wants_partial
 from documents import blobs
 from errors import Permanent, UserMistake
 from extensions import db
-from history import Scope, columns, detail, safe_html
+from history import Scope, columns, detail, safe_html, views
 from i18n import _
 from mail import mime
 from mail.resend import resend
@@ -53,6 +53,10 @@ _MOST_LIVE = 200
 @blueprint.get("")
 @allow(Permission.READ)
 def index() -> Response:
+    chosen = views.default_view(current_user) if not request.args and not wants_partial() else ""
+    view = views.find(current_user, chosen) if chosen else None
+    if view is not None and view.query:
+        return redirect(f"{url_for('emails.index')}?{view.query}", 303)  # type: ignore[return-value]
     return render_history(Scope(current_user.organisation_id), "emails/index.html")
 
 
@@ -62,7 +66,7 @@ def email(public_id: str) -> Response:
     found = _about(public_id)
     kind, fold = _kind(), request.args.get("fold") == "1"
     if wants_partial():
-        shown = columns.shown(kind)
+        shown = columns.shown(kind, views.columns_of(current_user, kind))
         return page("", "history/_opened.html", columns=shown, cells=Cells(kind), fold=fold, **context(found))
     return page("emails/email.html", back=_back(found), **context(found))
 
@@ -122,7 +126,7 @@ def changed() -> Response:
     news = [row for row in rows if row.version != known[row.public_id]]
     again = live(rows, _kind(), 0 if news else min(int(calm) if calm.isdigit() and len(calm) < 4 else 0, 999) + 1)
     answer = render_template(
-        "history/_changed.html", rows=news, live=again, columns=columns.shown(_kind()), cells=Cells(_kind()),
+        "history/_changed.html", rows=news, live=again, columns=_columns(), cells=Cells(_kind()),
         open=set(request.args.getlist("open")),
     )  # fmt: skip
     response = make_response(answer, 200 if again else 286)
@@ -159,6 +163,10 @@ def _about(public_id: str) -> detail.Detail:
 
 def _frozen(public_id: str) -> detail.Frozen:
     return detail.frozen(current_user.organisation_id, public_id) or abort(404)
+
+
+def _columns() -> list[columns.Column]:
+    return columns.shown(_kind(), views.columns_of(current_user, _kind()))
 
 
 def _kind() -> columns.Kind:

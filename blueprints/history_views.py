@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import Response, abort, make_response, request, stream_with_context, url_for
+from flask import Response, abort, make_response, redirect, request, stream_with_context, url_for
 from flask_login import current_user
 
 from blueprints.history_cells import Cells
 from blueprints.support import page, wants_partial
-from history import HistoryFilter, Page, Row, Scope, browse, columns, export, sentences
+from history import HistoryFilter, Page, Row, Scope, around, columns, export, export_jobs, more, pages, sentences, views
+from history.around import Around
 from history.form import FilterForm, form_of
 from history.periods import DateField
-from i18n import _, ngettext
-from models.words import Permission
+from history.query import Question
+from history.rows import Count
+from i18n import _, ngettext, number_filter
+from models.words import Permission, StatusGroup
 
 # Live rows: how often, and for how many questions without news; then every next step; then silence (a reload shows
 # all). 4 s for two minutes, 15 s for five, a minute for half an hour.
 _RHYTHM = ((4, 30), (15, 20), (60, 30))
 # Sent and delivered rows change seldom after their first hour: not worth asking for.
 _LIVELY = timedelta(hours=1)
-_TYPED = ("session", "contact", "recipient", "subject")
+_TYPED = ("session", "contact", "recipient", "subject", "operator")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,51 @@ class View:
     page: Page
     now: datetime
     path: str
+    around: Around = field(default_factory=Around)
+    short: str = ""  # the short address that stands for `kept_filter`
+    kept_filter: HistoryFilter | None = None
+
+    def address(self, asked: HistoryFilter, **extra: str) -> str:
+        """The address of another question: the short one where that is what it stands for."""
+        if self.short and asked.with_() == self.kept_filter:
+            pairs, path = [("cursor", asked.cursor)] if asked.cursor else [], self.short
+        else:
+            pairs, path = asked.to_query(), self.path
+        pairs += extra.items()
+        if not pairs and self.scope.kind == "global" and views.default_view(current_user):
+            pairs = [("view", "all")]  # a bare address opens the person's own view
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+
+    @property
+    def query(self) -> str:
+        """What is asked, for the forms that keep it."""
+        return urlencode(self.filter.with_().to_query())
+
+    @property
+    def tabs(self) -> list[tuple[str, str, bool, str | None]]:
+        """(label, address, whether it is this one, how many)."""
+        labels = {around.ALL: _("Tous"), **{group.value: _(group.label) for group in StatusGroup}}
+        shown = []
+        for name, count in self.around.tabs.items():
+            status = around.status_of_tab(name)
+            active = self.filter.status == status
+            known = self.page.count if active and self.page.count.exact else count
+            shown.append((labels[name], self.address(self.filter.with_(status=status)), active, _capped(known)))
+        return shown
+
+    @property
+    def view(self) -> around.View | None:
+        """The saved view that is shown, if it is one."""
+        return next((view for view in self.around.views if view.query == self.query and view.query), None)
+
+    @property
+    def more(self) -> list[str]:
+        """The filters of the panel, in order."""
+        return [name for name in more.FIELDS if name != "segment" or self.scope.kind == "global"]
+
+    @property
+    def more_count(self) -> int:
+        return sum(len(v) if isinstance(v := getattr(self.filter, name), tuple) else bool(v) for name in self.more)
 
     @property
     def list(self) -> str:
@@ -83,11 +131,17 @@ class View:
 
     @cached_property
     def columns(self) -> list[columns.Column]:
-        return columns.shown(self.scope.kind)
+        return columns.shown(self.scope.kind, views.columns_of(current_user, self.scope.kind))
+
+    @cached_property
+    def column_choices(self) -> list[tuple[columns.Column, bool]]:
+        """(column, whether it is shown), the shown ones first, in their order."""
+        rest = [column for column in columns.shown(self.scope.kind) if column not in self.columns]
+        return [*((column, True) for column in self.columns), *((column, False) for column in rest)]
 
     @cached_property
     def form(self) -> FilterForm:
-        return form_of(self.filter)
+        return form_of(self.filter, self.around.offered)
 
     @cached_property
     def _names(self) -> sentences.Names:
@@ -96,6 +150,7 @@ class View:
         return sentences.Names(
             session=row.session_title if row and self.filter.session_id else None,
             contact=row.contact_name if row and self.filter.contact_id else None,
+            segment=dict(self.around.offered.get("segment", ())).get(self.filter.segment),
         )
 
     @cached_property
@@ -126,11 +181,11 @@ class View:
     def cleared(self) -> str:
         """The address without filters, order and page size kept."""
         kept = {"date_field": self.filter.date_field, "sort": self.filter.sort, "limit": self.filter.limit}
-        return HistoryFilter().with_(**kept).address(self.path)
+        return self.address(HistoryFilter().with_(**kept))
 
     @property
     def reversed(self) -> str:
-        return self.filter.address(self.path, sort="date" if self.filter.newest_first else "-date")
+        return self.address(self.filter.with_(sort="date" if self.filter.newest_first else "-date"))
 
     @property
     def date_label(self) -> str:
@@ -138,16 +193,16 @@ class View:
 
     @property
     def previous(self) -> str | None:
-        return self.filter.address(self.path, cursor=self.page.previous) if self.page.previous else None
+        return self.address(self.filter.with_(cursor=self.page.previous)) if self.page.previous else None
 
     @property
     def next(self) -> str | None:
-        return self.filter.address(self.path, cursor=self.page.next) if self.page.next else None
+        return self.address(self.filter.with_(cursor=self.page.next)) if self.page.next else None
 
     @property
     def kept(self) -> list[tuple[str, str]]:
         """What the address holds and no input shows."""
-        inputs = {field for column in self.columns for field in column.fields}
+        inputs = {name for column in self.columns for name in column.fields} | set(self.more)
         return [(k, v) for k, v in self.filter.with_().to_query() if k not in inputs and k != "limit"]
 
     @property
@@ -170,13 +225,10 @@ class View:
     @property
     def exports(self) -> list[tuple[str, str, str]]:
         whole = self.filter.with_()
-        joint = "&" if whole.to_query() else "?"
-        address = whole.address(self.path) + joint + "format="
-        return [
-            (_("Excel français (CSV)"), address + "csv-excel", "file-spreadsheet"),
-            (_("CSV standard (RFC 4180)"), address + "csv", "file-type-csv"),
-            (_("JSON"), address + "json", "code"),
-        ]
+        icons = {
+            "csv-excel": "file-spreadsheet", "xlsx": "table", "csv": "file-type-csv", "json": "code", "ndjson": "code",
+        }  # fmt: skip
+        return [(_(export.Format(name).label), self.address(whole, format=name), icon) for name, icon in icons.items()]
 
     @cached_property
     def live(self) -> Live | None:
@@ -189,17 +241,35 @@ def _few(labels: list[str]) -> str:
     return ngettext("%(num)s choix", "%(num)s choix", len(labels))
 
 
-def render_history(scope: Scope, template: str, **context: Any) -> Response:
+def _capped(count: Count | None) -> str | None:
+    if count is None:
+        return None
+    number = number_filter(count.value)
+    return number if count.exact else f"{number}+"
+
+
+def render_history(scope: Scope, template: str, kept: HistoryFilter | None = None, **context: Any) -> Response:
     """The history of `scope`: the page `template` (which includes history/_history.html), the rows for htmx, or with
-    ?format= the export of exactly what is filtered. `context` is the page's own."""
-    filter_ = HistoryFilter.from_query(request.args)
+    ?format= the export of exactly what is filtered. `context` is the page's own. `kept` is what a short address stands
+    for: the filter while the address asks for nothing else; further steps leave for the list itself."""
+    filter_, path, short = HistoryFilter.from_query(request.args), request.path, ""
+    if kept is not None:
+        path = url_for("emails.index")
+        if set(request.args) <= {"cursor", "format"}:
+            filter_, short = kept.with_(cursor=filter_.cursor), request.path
     now = datetime.now(UTC)
     if "format" in request.args:
         return _export(scope, filter_, now)
-    view = View(scope, filter_, browse(scope, filter_, now), now, request.path)
+    question, everything = Question(scope, filter_, now), scope.kind == "global"
+    found = pages.answer(question, filter_, counted=not everything)
+    late = found.count is pages.UNCOUNTED
+    near = around.read(question, current_user, tabs=everything, count=late)
+    if late:
+        found = replace(found, count=near.count)
+    view = View(scope, filter_, found, now, path, near, short, kept)
     response = page(template, "history/_rows.html", history=view, **context)
     if wants_partial():
-        response.headers.update(_moved(filter_, filter_.address(request.path)))
+        response.headers.update(_moved(filter_, view.address(filter_)))
     return response
 
 
@@ -210,10 +280,10 @@ def _moved(filter_: HistoryFilter, address: str) -> dict[str, str]:
     before = HistoryFilter.from_query(parse_qsl(was.query))
     if before == filter_:
         return {"HX-Push-Url": "false"}
-    for field in _TYPED:
-        old, new = getattr(before, field), getattr(filter_, field)
+    for name in _TYPED:
+        old, new = getattr(before, name), getattr(filter_, name)
         typed_on = old and new and (new.startswith(old) or old.startswith(new))
-        if typed_on and before.with_(**{field: new}) == filter_.with_():
+        if typed_on and before.with_(**{name: new}) == filter_.with_():
             return {"HX-Replace-Url": address}
     return {"HX-Push-Url": address}
 
@@ -225,7 +295,11 @@ def _export(scope: Scope, filter_: HistoryFilter, now: datetime) -> Response:
         format_ = export.Format(request.args["format"])
     except ValueError:
         abort(400)
-    body = stream_with_context(export.stream(scope, filter_.with_(), now, format_))
+    most = export_jobs.at_once(scope, filter_.with_(), now, format_)
+    if most is None:  # too long to wait for: a job's
+        asked = urlencode([("format", format_.value), *parse_qsl(export_jobs.query_of(scope, filter_))])
+        return redirect(f"{url_for('exports.new')}?{asked}", 303)  # type: ignore[return-value]
+    body = stream_with_context(export.stream(scope, filter_.with_(), now, format_, most))
     response = make_response(Response(body, content_type=format_.media_type))
     name = export.filename(filter_, now, scope.zone, format_)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

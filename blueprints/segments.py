@@ -33,7 +33,7 @@ class SegmentForm(BaseForm):
     """The name, and the rule where `rule` is true."""
 
     name = StringField(N_("Nom du segment"), [Needed(N_("Donnez un nom au segment.")), Line(100)])
-    kind = SelectMultipleField(N_("Genre"), validate_choice=False)
+    kind = SelectMultipleField(N_("Type de contact"), validate_choice=False)
     company = SelectMultipleField(N_("Entreprise"), validate_choice=False)
     tag = SelectMultipleField(N_("Étiquette"), validate_choice=False)
     country = SelectMultipleField(N_("Pays"), validate_choice=False)
@@ -198,7 +198,7 @@ def said(rule: Rule, organisation_id: int) -> list[tuple[str, str]]:
     either = f" {_('ou')} "
     named = dict(segments.companies(organisation_id)) if rule.company else {}
     lines = [
-        (_("Genre"), either.join(_(ContactKind(kind).label) for kind in rule.kind)),
+        (_("Type de contact"), either.join(_(ContactKind(kind).label) for kind in rule.kind)),
         (_("Entreprise"), either.join(named.get(company, company) for company in rule.company)),
         (_("Étiquette"), either.join(rule.tag)),
         (_("Pays"), either.join(rule.country)),

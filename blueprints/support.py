@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 import i18n
 from blueprints import problems
 from extensions import db, login, settings
+from history import views
 from i18n import _
 from models import User
 from models.words import Permission
@@ -188,6 +189,16 @@ def setup(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
+def _pinned() -> list[dict[str, Any]]:
+    """The saved views that stand in the navigation."""
+    asked = request.query_string.decode(errors="replace") if request.path == url_for("emails.index") else None
+    return [
+        {"label": name, "icon": "eye", "url": f"{url_for('emails.index')}?{query}", "active": asked == query,
+         "children": []}
+        for name, query in views.pinned(current_user)
+    ]  # fmt: skip
+
+
 def theme() -> str:
     """light, dark or auto, as the person chose."""
     chosen = request.cookies.get("theme", "auto")
@@ -214,6 +225,7 @@ def nav() -> list[dict[str, Any]]:
         item(
             _("Abonnés"), "list-details", url_for("emails.index"),
             item(_("E-mails envoyés"), "mail", url_for("emails.index")),
+            *_pinned(),
             item(_("Segments"), "users-group", url_for("segments.index")),
         ),
     ]  # fmt: skip

@@ -142,9 +142,10 @@ COLUMNS: tuple[Column, ...] = (
 )  # fmt: skip
 
 
-def shown(kind: Kind) -> list[Column]:
-    """The columns of a scope, in order."""
-    return [column for column in COLUMNS if kind in column.scopes]
+def shown(kind: Kind, chosen: tuple[str, ...] = ()) -> list[Column]:
+    """The columns of a scope, in order: those of the keys `chosen`, or all."""
+    own = {column.key: column for column in COLUMNS if kind in column.scopes}
+    return [own[key] for key in chosen if key in own] or list(own.values())
 
 
 def conditions(ask: Ask) -> list[Any]:

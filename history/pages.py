@@ -25,8 +25,12 @@ from history.scope import Scope
 # rare; how many are looked at for a count. A walked e-mail costs about 1 to 2 µs.
 _NEAR = 1_000
 _FURTHER = 30_000
-_COUNTED_NEAR = 2_000
+COUNTED_NEAR = 2_000
 _COUNTED_LOOSELY = 10_000
+
+
+# A count that is still to be made.
+UNCOUNTED = Count(0, exact=False)
 
 
 @dataclass
@@ -37,7 +41,12 @@ class _Found:
 
 def browse(scope: Scope, filter_: HistoryFilter, now: datetime | None = None) -> Page:
     """The page that `filter_` asks for. `now` is the moment its periods end at (default: this one)."""
-    question = Question(scope, filter_, now or datetime.now(UTC))
+    return answer(Question(scope, filter_, now or datetime.now(UTC)), filter_)
+
+
+def answer(question: Question, filter_: HistoryFilter, counted: bool = True) -> Page:
+    """The page of a question that stands already. Without `counted` no statement is spent on a strict question's count
+    (history.around brings it): it is then UNCOUNTED."""
     cursor = cursors.read(filter_.cursor, question.order)
     wanted = filter_.limit + 1
     found = _seek(question, wanted, cursor) if question.texts else _walk(question, wanted, cursor)
@@ -47,7 +56,9 @@ def browse(scope: Scope, filter_: HistoryFilter, now: datetime | None = None) ->
         rows.reverse()
     has_previous, has_next = (more, True) if backward else (cursor is not None, more)
     whole = cursor is None and not more
-    count = Count(len(rows)) if whole else found.count or _count(question, len(rows) + more)
+    count = Count(len(rows)) if whole else found.count
+    if count is None:
+        count = _count(question, len(rows) + more) if counted or not question.strict else UNCOUNTED
     return Page(
         rows=rows,
         previous=_beside(question, rows[0], True) if rows and has_previous else "",
@@ -102,12 +113,12 @@ def _count(question: Question, shown: int) -> Count:
     """How many answer: exact up to COUNTED. Where e-mails had to be picked along a walk, what it passed in a few
     milliseconds: at least so many, and never fewer than are `shown`."""
     if question.texts:
-        walked, holding = db.session.execute(question.counted_near(_COUNTED_NEAR)).one()
+        walked, holding = db.session.execute(question.counted_near(COUNTED_NEAR)).one()
     elif question.loose:
         walked, holding = db.session.execute(question.counted_loosely(_COUNTED_LOOSELY)).one()
     else:
         return _capped(db.session.execute(question.counted_walk()).scalar_one())
-    exact = walked < (_COUNTED_NEAR if question.texts else _COUNTED_LOOSELY)
+    exact = walked < (COUNTED_NEAR if question.texts else _COUNTED_LOOSELY)
     return Count(min(max(holding, shown), COUNTED), exact=exact and holding <= COUNTED)
 
 

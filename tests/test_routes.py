@@ -21,7 +21,7 @@ from documents import blobs
 from extensions import db
 from mail import tokens
 from mail.compose import Draft, File
-from models import ApiToken, Contact, Email, TrainingSession, User
+from models import ApiToken, Contact, Email, SavedView, Segment, TrainingSession, User
 from models.words import ALLOWED, ContactKind, Permission
 from people import accounts, contacts, training
 from people.tokens import Access
@@ -51,12 +51,15 @@ class World:
     learner: Contact
     email: Email
     key: ApiToken
+    segment: Segment
+    view: SavedView
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
         own = {
             "sessions": self.session, "compose": self.session, "imports": self.session,
             "contacts": self.learner, "emails": self.email,
+            "segments": self.segment, "views": self.view,
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
@@ -70,6 +73,9 @@ class World:
         return {
             "sessions.enrol": {"contact": self.learner.public_id},
             "emails.resends": {"request_key": "0f8fad5b-d9cb-469f-a165-70867728950e"},
+            "segments.members": {"contact": self.learner.public_id},
+            "views.keep": {"query": "status=error", "name": "x"}, "views.change": {"name": "x", "shared": "1"},
+            "views.shorten": {"query": "status=error"}, "views.columns": {"list": "global"},
             "auth.language": {"language": "fr"},
             "auth.theme": {"theme": "dark"},
         }.get(rule.endpoint, {})  # fmt: skip
@@ -92,14 +98,20 @@ def world(cassiopee: House, boreale: House) -> World:
     cassiopee.sender.name = cassiopee.organisation.name = cassiopee.staff.name = CANARY
     key, _secret = accounts.new_token(cassiopee.admin, CANARY)
     db.session.commit()
-    return World(cassiopee, made, learner, emails[0], key)
+    segment = Segment(organisation_id=cassiopee.id, name=CANARY)
+    view = SavedView(
+        organisation_id=cassiopee.id, user_id=cassiopee.admin.id, name=CANARY, query=f"subject={CANARY}", shared=True
+    )
+    db.session.add_all([segment, view])
+    db.session.commit()
+    return World(cassiopee, made, learner, emails[0], key, segment, view)
 
 
 def kept() -> str:
     """All that a request might have changed of Atelier Cassiopée, as one text."""
     db.session.rollback()
     tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event",
-              "api_token")
+              "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)")
     rows = [
         db.session.execute(text(f"SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {table} t")).scalar_one()
         for table in tables
@@ -140,7 +152,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 # What may answer a person who is allowed, where it is not a page (200), a redirect (303) or a form sent back (422).
-OTHERWISE = {("auth.demo", "POST"): {404}, ("emails.changed", "GET"): {200, 204, 286}}
+OTHERWISE = {
+    ("auth.demo", "POST"): {404}, ("emails.changed", "GET"): {200, 204, 286},
+    # the second to delete finds nothing; a view is its owner's, a shared one an admin's too
+    ("segments.delete", "POST"): {303, 404}, ("views.delete", "POST"): {303, 403, 404},
+}  # fmt: skip
 
 
 def test_who_may_what(app: Flask, world: World, boreale: House, asked: tuple[str, str]) -> None:

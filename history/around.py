@@ -1,0 +1,119 @@
+"""What stands around the rows of a history, in one statement: tabs with live counts, saved views, what panels offer.
+
+Counts are capped as the list's own; where e-mails had to be picked along a walk they are what a few milliseconds saw,
+and say so. Views are kept by history.views.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Integer, Select, Text, and_, cast, func, literal, null, or_, select, union_all
+
+from extensions import db
+from history import pages
+from history.query import COUNTED, Question
+from history.rows import Count
+from models import SavedView, Segment, Sender, User
+from models.words import Status, StatusGroup
+
+ALL = "all"
+_GROUPS = (StatusGroup.SENT_ALL, StatusGroup.WAITING, StatusGroup.ERROR)
+_TABS: tuple[tuple[str, tuple[Status, ...]], ...] = ((ALL, ()), *((group.value, group.statuses) for group in _GROUPS))
+MOST_OFFERED = 200
+
+
+@dataclass(frozen=True)
+class View:
+    """A saved view as menus show it."""
+
+    public_id: str
+    name: str
+    query: str
+    pinned: bool
+    shared: bool
+
+
+@dataclass
+class Around:
+    """`tabs`: counts by tab, None where nothing is known of it; `offered`: (value, label)s by filter; `count` is the
+    list's own where the page did not bring it."""
+
+    tabs: dict[str, Count | None] = field(default_factory=dict)
+    offered: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    views: list[View] = field(default_factory=list)
+    count: Count | None = None
+
+
+def read(question: Question, user: User, *, tabs: bool, count: bool) -> Around:
+    """All of it for one page: `tabs` for the list of the whole organisation, `count` where the page lacks its own."""
+    parts = [*_offers(user)]
+    if tabs or count:
+        parts += _counts(question, tabs, count)
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in db.session.execute(union_all(*parts)):
+        found[row.what].append(row)
+    return Around(
+        tabs={row.value: _count(row, question.strict) for row in found["tab"]},
+        offered={what: [(row.value, row.label) for row in found[what]] for what in ("segment", "sender", "by")},
+        views=[View(row.value, row.label, row.extra, row.number > 1, bool(row.number % 2)) for row in found["view"]],
+        count=next((_count(row, True) for row in found["count"]), None),
+    )
+
+
+def _count(row: Any, strict: bool) -> Count | None:
+    if strict:
+        return Count(min(row.number, COUNTED), exact=row.number <= COUNTED)
+    exact = int(row.extra) < pages.COUNTED_NEAR
+    return Count(row.number, exact) if exact or row.number else None
+
+
+def _row(what: str, value: Any, label: Any = "", number: Any = None, extra: Any = "") -> Select[Any]:
+    texts = [literal(v, Text) if isinstance(v, str) else cast(v, Text) for v in (what, value, label, extra)]
+    names = ("what", "value", "label", "extra")
+    counted = cast(null(), Integer) if number is None else cast(number, Integer)
+    return select(*(text.label(name) for text, name in zip(texts, names, strict=True)), counted.label("number"))
+
+
+def _counts(question: Question, tabs: bool, count: bool) -> Iterable[Select[Any]]:
+    whole = question.of_statuses(())
+    if not question.strict:  # one walk over all of them, each let through or not
+        walked = whole.walked_with_status(pages.COUNTED_NEAR)
+        total = select(func.count()).select_from(walked).scalar_subquery()
+        for name, statuses in _TABS if tabs else ():
+            among = walked.c.status.in_([status.value for status in statuses]) if statuses else literal(True)
+            holding = select(func.count()).select_from(walked).where(and_(walked.c.passes, among))
+            yield _row("tab", name, number=holding.scalar_subquery(), extra=total)
+        return
+    for name, statuses in _TABS if tabs else ():
+        yield _row("tab", name, number=whole.of_statuses(statuses).counted_walk().scalar_subquery())
+    if count:
+        yield _row("count", "", number=question.counted_walk().scalar_subquery())
+
+
+def _offers(user: User) -> Iterable[Select[Any]]:
+    house = user.organisation_id
+    yield _listed(
+        _row("segment", Segment.public_id, Segment.name).where(Segment.organisation_id == house), Segment.name
+    )
+    senders = _row("sender", func.lower(Sender.address), Sender.address)
+    yield _listed(senders.where(Sender.organisation_id == house), Sender.address)
+    yield _listed(_row("by", func.lower(User.email), User.name).where(User.organisation_id == house), User.name)
+    flags = cast(SavedView.pinned, Integer) * 2 + cast(SavedView.shared, Integer)
+    views = _row("view", SavedView.public_id, SavedView.name, flags, SavedView.query).where(
+        SavedView.organisation_id == house, ~SavedView.link, or_(SavedView.user_id == user.id, SavedView.shared)
+    )
+    yield _listed(views, SavedView.name)
+
+
+def _listed(query: Select[Any], name: Any) -> Select[Any]:
+    listed = query.order_by(func.fold_text(name)).limit(MOST_OFFERED).subquery()
+    return select(*listed.c)
+
+
+def status_of_tab(name: str) -> tuple[str, ...]:
+    """What `status` holds under that tab."""
+    return () if name == ALL else (name,)

@@ -1,0 +1,133 @@
+"""Saved views: a filter with a name, a person's own or shared in the organisation; short links; a person's columns.
+
+Whoever made a view may change it, and an admin those that are shared. A short link keeps a query under a random id, so
+that the names people search for stay out of addresses and logs. The caller commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm.attributes import flag_modified
+
+from extensions import db
+from history.columns import COLUMNS
+from history.filters import HistoryFilter
+from history.scope import Kind
+from models import SavedView, User
+from models.words import Role
+
+LONGEST_NAME = 80
+MOST_PINNED = 12
+
+
+def canonical(query: str) -> str:
+    """The query string of the filter that `query` asks for, at its first page."""
+    return urlencode(filter_of(query).to_query())
+
+
+def filter_of(query: str) -> HistoryFilter:
+    """The filter of a kept query."""
+    return HistoryFilter.from_query(parse_qsl(query.removeprefix("?"))).with_()
+
+
+def visible(user: User) -> Any:
+    """The condition that a person may use a view: their own, or shared in their organisation."""
+    return (SavedView.organisation_id == user.organisation_id) & or_(SavedView.user_id == user.id, SavedView.shared)
+
+
+def find(user: User, public_id: str) -> SavedView | None:
+    """A named view that the person may use."""
+    return db.session.scalar(select(SavedView).where(visible(user), SavedView.public_id == public_id, ~SavedView.link))
+
+
+def listed(user: User) -> list[SavedView]:
+    """The views a person may use, by name."""
+    query = select(SavedView).where(visible(user), ~SavedView.link)
+    return list(db.session.scalars(query.order_by(func.fold_text(SavedView.name), SavedView.id).limit(200)))
+
+
+def pinned(user: User) -> list[tuple[str, str]]:
+    """(name, query) of the pinned views, for the navigation."""
+    query = select(SavedView.name, SavedView.query).where(visible(user), SavedView.pinned, ~SavedView.link)
+    return [(row[0], row[1]) for row in db.session.execute(query.order_by(SavedView.name).limit(MOST_PINNED))]
+
+
+def may_change(user: User, view: SavedView) -> bool:
+    """Its owner; an admin too, where it is shared."""
+    return view.user_id == user.id or (
+        view.shared and user.role is Role.ADMIN and view.organisation_id == user.organisation_id
+    )
+
+
+def keep(user: User, name: str, query: str, *, shared: bool = False, pinned: bool = False) -> SavedView:
+    """Save the filter of `query` under a name."""
+    view = SavedView(
+        organisation_id=user.organisation_id, user_id=user.id, name=name, query=canonical(query), shared=shared,
+        pinned=pinned,
+    )  # fmt: skip
+    db.session.add(view)
+    db.session.flush()
+    return view
+
+
+def shorten(user: User, query: str) -> SavedView:
+    """The short link of a filter: the person's own one if there is one already."""
+    kept = canonical(query)
+    found = db.session.scalar(
+        select(SavedView).where(SavedView.user_id == user.id, SavedView.link, SavedView.query == kept).limit(1)
+    )
+    if found is None:
+        found = SavedView(organisation_id=user.organisation_id, user_id=user.id, query=kept, link=True)
+        db.session.add(found)
+        db.session.flush()
+    return found
+
+
+def linked(user: User, public_id: str) -> SavedView | None:
+    """What a short address stands for, for anyone of the organisation; a named view only for who may use it."""
+    view = db.session.scalar(
+        select(SavedView).where(SavedView.public_id == public_id, SavedView.organisation_id == user.organisation_id)
+    )
+    return view if view and (view.link or view.shared or view.user_id == user.id) else None
+
+
+# --- what a person prefers ---
+
+
+def default_view(user: User) -> str:
+    """The public id of the view that opens first, empty for none."""
+    chosen = user.preferences.get("view", "")
+    return chosen if isinstance(chosen, str) else ""
+
+
+def prefer_view(user: User, public_id: str) -> None:
+    """Open that view first; none where it is empty."""
+    _prefer(user, "view", public_id or None)
+
+
+def columns_of(user: User, kind: Kind) -> tuple[str, ...]:
+    """The keys of the columns a person chose for a kind of history, in order; empty for the usual ones."""
+    chosen = (user.preferences.get("columns") or {}).get(kind) or ()
+    known = {column.key for column in COLUMNS if kind in column.scopes}
+    return tuple(key for key in dict.fromkeys(chosen) if key in known)
+
+
+def prefer_columns(user: User, kind: Kind, keys: Sequence[str]) -> None:
+    """Show those columns in that order; the usual ones where there is none."""
+    known = [column.key for column in COLUMNS if kind in column.scopes]
+    kept = [key for key in dict.fromkeys(keys) if key in known]
+    chosen = dict(user.preferences.get("columns") or {})
+    chosen.pop(kind, None)
+    if kept and kept != known:
+        chosen[kind] = kept
+    _prefer(user, "columns", chosen or None)
+
+
+def _prefer(user: User, name: str, value: Any) -> None:
+    preferences = {key: kept for key, kept in user.preferences.items() if key != name}
+    user.preferences = preferences if value is None else {**preferences, name: value}
+    flag_modified(user, "preferences")
