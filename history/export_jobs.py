@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 import i18n
 from errors import UserMistake
@@ -175,7 +176,7 @@ def take_turn(connection: Connection) -> int | None:
     """
     first = (
         select(Export.id, Export.user_id, Export.created_at)
-        .distinct(Export.user_id)
+        .ext(distinct_on(Export.user_id))
         .where(Export.state.in_(UNDER_WAY))
         .order_by(Export.user_id, Export.state == ExportState.WAITING, Export.created_at, Export.id)
         .subquery()
