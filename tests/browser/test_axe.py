@@ -24,7 +24,7 @@ PAGES = (
     "{session}/emails/new", "{session}/convocation", "/contacts/learners", "/contacts/companies",
     "/contacts/trainers", "/contacts/customers", "/contacts/learners/new", "{contact}", "{contact}/edit",
     "{contact}/emails", "/contacts/import", "/emails", "/emails?status=error&recipient=nobody-at-all", "{email}",
-    "/settings", "/settings/senders", "/settings/users", "/settings/tokens", "/api/v1/docs", "/account", "/api/v1/docs",
+    "/settings", "/settings/senders", "/settings/users", "/settings/tokens", "/account", "/api/v1/docs",
     "/gallery", "/no/such/page",
 )  # fmt: skip
 
