@@ -13,6 +13,7 @@ from typing import Any
 
 import redis
 from flask import Flask, current_app
+from flask_compress import Compress
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
@@ -39,6 +40,7 @@ QUEUES = ("send", "inbound", "work")
 # A queue that already holds this many identical rings gains nothing by one more.
 _ENOUGH_RINGS = 4
 
+compress = Compress()
 db = SQLAlchemy(metadata=MetaData(naming_convention=NAMING))
 migrate = Migrate()
 csrf = CSRFProtect()
@@ -54,6 +56,12 @@ def setup(app: Flask, config: Config) -> None:
     )
     db.init_app(app)
     migrate.init_app(app, db, directory=str(app.root_path) + "/migrations")
+    # Pages, scripts and style sheets travel small; exports stream as they are, fonts and attachments gain nothing.
+    app.config.update(
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"],
+    )
+    compress.init_app(app)
     csrf.init_app(app)
     login.init_app(app)
     limiter.init_app(app)

@@ -91,3 +91,12 @@ def test_a_real_idle_worker_is_heard_often_enough(app: Flask, test_config: Confi
         process.kill()
         process.wait()
     assert workers_alive()["send"] is False
+
+
+def test_pages_travel_small(client, cassiopee):
+    client.sign_in(cassiopee.staff)
+    whole = client.client.get("/sessions")
+    small = client.client.get("/sessions", headers={"Accept-Encoding": "br, gzip"})
+    assert small.headers["Content-Encoding"] == "br"
+    assert len(small.data) < len(whole.data) / 2
+    assert {"Accept-Encoding", "HX-Request"} <= {word.strip() for word in small.headers["Vary"].split(",")}
