@@ -21,6 +21,7 @@ SITE_MAP = {
     "segments": "/segments",
     "views": None,
     "emails": "/emails",
+    "exports": "/exports",
     "settings": "/settings",
     "tokens": "/settings/tokens",
     "api": "/api/v1",

@@ -20,9 +20,9 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 import i18n
 from blueprints import problems
 from extensions import db, login, settings
-from history import views
+from history import export_jobs, views
 from i18n import _
-from models import User
+from models import Export, User
 from models.words import Permission
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -183,10 +183,18 @@ def setup(app: Flask) -> None:
         languages=i18n.LANGUAGES,
         settings=settings,
         nav=nav,
+        ready_exports=ready_exports,
         theme=theme,
         Permission=Permission,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def ready_exports() -> list[Export]:
+    """The person's exports that are ready and not yet fetched; asked once a request."""
+    if "ready_exports" not in g:
+        g.ready_exports = export_jobs.unseen(current_user) if current_user.is_authenticated else []
+    return g.ready_exports
 
 
 def _pinned() -> list[dict[str, Any]]:
@@ -227,6 +235,7 @@ def nav() -> list[dict[str, Any]]:
             item(_("E-mails envoyés"), "mail", url_for("emails.index")),
             *_pinned(),
             item(_("Segments"), "users-group", url_for("segments.index")),
+            item(_("Exports"), "download", url_for("exports.index")) | {"count": len(ready_exports())},
         ),
     ]  # fmt: skip
     if current_user.may(Permission.CONFIGURE):

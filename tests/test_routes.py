@@ -21,7 +21,7 @@ from documents import blobs
 from extensions import db
 from mail import tokens
 from mail.compose import Draft, File
-from models import ApiToken, Contact, Email, SavedView, Segment, TrainingSession, User
+from models import ApiToken, Contact, Email, Export, SavedView, Segment, TrainingSession, User
 from models.words import ALLOWED, ContactKind, Permission
 from people import accounts, contacts, training
 from people.tokens import Access
@@ -51,6 +51,7 @@ class World:
     learner: Contact
     email: Email
     key: ApiToken
+    export: Export
     segment: Segment
     view: SavedView
 
@@ -58,7 +59,7 @@ class World:
         """What fills the rule's address."""
         own = {
             "sessions": self.session, "compose": self.session, "imports": self.session,
-            "contacts": self.learner, "emails": self.email,
+            "contacts": self.learner, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
@@ -73,6 +74,7 @@ class World:
         return {
             "sessions.enrol": {"contact": self.learner.public_id},
             "emails.resends": {"request_key": "0f8fad5b-d9cb-469f-a165-70867728950e"},
+            "exports.create": {"format": "csv", "query": "status=error"},
             "segments.members": {"contact": self.learner.public_id},
             "views.keep": {"query": "status=error", "name": "x"}, "views.change": {"name": "x", "shared": "1"},
             "views.shorten": {"query": "status=error"}, "views.columns": {"list": "global"},
@@ -98,24 +100,26 @@ def world(cassiopee: House, boreale: House) -> World:
     cassiopee.sender.name = cassiopee.organisation.name = cassiopee.staff.name = CANARY
     key, _secret = accounts.new_token(cassiopee.admin, CANARY)
     db.session.commit()
+    mine = Export(organisation_id=cassiopee.id, user_id=cassiopee.admin.id, format="csv", query="", filename=CANARY)
+    db.session.add(mine)
+    db.session.commit()
     segment = Segment(organisation_id=cassiopee.id, name=CANARY)
     view = SavedView(
         organisation_id=cassiopee.id, user_id=cassiopee.admin.id, name=CANARY, query=f"subject={CANARY}", shared=True
     )
     db.session.add_all([segment, view])
     db.session.commit()
-    return World(cassiopee, made, learner, emails[0], key, segment, view)
+    return World(cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view)
 
 
-def kept() -> str:
+def kept(house: House) -> str:
     """All that a request might have changed of Atelier Cassiopée, as one text."""
     db.session.rollback()
     tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event",
               "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)")
-    rows = [
-        db.session.execute(text(f"SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {table} t")).scalar_one()
-        for table in tables
-    ]
+    query = "SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {} t WHERE organisation_id = :o"
+    own = {"o": house.id}
+    rows = [db.session.execute(text(query.format(table)), own).scalar_one() for table in tables]
     db.session.rollback()
     return json.dumps(rows)
 
@@ -154,6 +158,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 # What may answer a person who is allowed, where it is not a page (200), a redirect (303) or a form sent back (422).
 OTHERWISE = {
     ("auth.demo", "POST"): {404}, ("emails.changed", "GET"): {200, 204, 286},
+    # a person's own only, whatever the role
+    ("exports.cancel", "POST"): {303, 404}, ("exports.fetch", "POST"): {303, 404}, ("exports.file", "GET"): {404},
     # the second to delete finds nothing; a view is its owner's, a shared one an admin's too
     ("segments.delete", "POST"): {303, 404}, ("views.delete", "POST"): {303, 403, 404},
 }  # fmt: skip
@@ -165,7 +171,7 @@ def test_who_may_what(app: Flask, world: World, boreale: House, asked: tuple[str
     guard = app.view_functions[rule.endpoint].guard  # type: ignore[attr-defined]
     with app.test_request_context():
         address = rule.build(world.parameters(rule), append_unknown=False)[1]  # type: ignore[index]
-    form, before = world.form(rule), kept()
+    form, before = world.form(rule), kept(world.house)
     owned = bool(rule.arguments - {"kind", "token"})
 
     stranger = ask(app, None, method, address, form)
@@ -187,7 +193,7 @@ def test_who_may_what(app: Flask, world: World, boreale: House, asked: tuple[str
         assert refused.status_code == 403, f"{user.role}: {refused.status_code}"
         assert not owned or not shows_canary_in_main(refused), f"{user.role} sees what is not for that role"
     if guard != ANYONE:
-        assert kept() == before, "a refused request changed something"
+        assert kept(world.house) == before, "a refused request changed something"
 
     wanted = OTHERWISE.get((rule.endpoint, method), {200, 303, 422, 429})
     for name, user in roles.items():
@@ -197,7 +203,7 @@ def test_who_may_what(app: Flask, world: World, boreale: House, asked: tuple[str
         ready = rule.endpoint == "health.readyz" and response.status_code == 503
         assert ready or response.status_code in wanted, f"{name}: {response.status_code}"
         if method == "GET" and guard != ANYONE:
-            assert kept() == before, "a GET wrote something"
+            assert kept(world.house) == before, "a GET wrote something"
 
 
 def shows_canary_in_main(response: Any) -> bool:
