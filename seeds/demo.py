@@ -21,6 +21,7 @@ from models import Address, Contact, Organisation, Sender, TrainingSession, User
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
+from seeds import finding
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
 from seeds.names import COMPANIES, FIRST, LAST, LETTERS, PLACES, TITLES
@@ -98,8 +99,7 @@ def _cassiopee(organisation: Organisation) -> None:
         _person(organisation, ContactKind.LEARNER, chance, chance.choice([*companies, None])) for _n in range(34)
     ]
     trainers = [_person(organisation, ContactKind.TRAINER, chance) for _n in range(6)]
-    for _n in range(5):
-        _person(organisation, ContactKind.CUSTOMER, chance)
+    customers = [_person(organisation, ContactKind.CUSTOMER, chance) for _n in range(5)]
     six = [
         _contact(organisation, ContactKind.LEARNER, first, last, f"{local}@{_DOMAIN}", chance, companies[place % 2])
         for place, (first, last, local) in enumerate(SIX)
@@ -120,6 +120,7 @@ def _cassiopee(organisation: Organisation) -> None:
         some = chance.sample(learners, 5 + place % 5)
         training.enrol(made, [*some, trainers[place % len(trainers)], companies[place % len(companies)]])
         plans.append((made, some))
+    finding.keep(organisation, customers, learners)
     draft = _session(organisation, TITLES[13][0], "", None, 0, "", today)
     draft.state, draft.notes = SessionState.DRAFT, "En attente de l'accord de l'entreprise."
     db.session.flush()
