@@ -32,7 +32,8 @@ def facts(report: Report, match: Match, identity: str, now: datetime, inbound_id
 
     A recipient that is not ours, without Original-Recipient, is a forwarded copy: a mark, not a status.
     """
-    moment = min(report.occurred_at or now, now)
+    # Mail tells whole seconds: the end of the second, so that a report never seems older than what it reports.
+    moment = min(report.occurred_at.replace(microsecond=999_999) if report.occurred_at else now, now)
 
     def fact(kind: EventKind, recipient: ReportedRecipient | None, reason: Reason | None = None) -> Fact:
         data = {"key": match.key, "reporting_mta": report.reporting_mta}

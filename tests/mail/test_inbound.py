@@ -91,6 +91,15 @@ def test_each_key_alone_is_enough(sent, key):
     assert mailbox.poll() == 0
 
 
+def test_a_report_of_the_same_second_comes_after_what_it_reports(sent):
+    accepted = db.session.scalars(select(DeliveryEvent).where(DeliveryEvent.kind == "accepted")).one()
+    stamp = accepted.occurred_at.strftime("%a, %d %b %Y %H:%M:%S +0000")
+    drop(report(sent, verp=True, extra=f"Date: {stamp}\r\n"))
+    mailbox.poll()
+    bounced = db.session.scalars(select(DeliveryEvent).where(DeliveryEvent.kind == "bounced")).one()
+    assert bounced.occurred_at > accepted.occurred_at
+
+
 def test_delivered_then_bounced_then_the_same_again(sent):
     drop(report(sent, verp=True, action="delivered", status="2.0.0"))
     mailbox.poll()
