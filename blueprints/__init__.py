@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from flask import Flask
 
@@ -35,7 +34,5 @@ def register(app: Flask) -> None:
     support.setup(app)
     for name, prefix in SITE_MAP.items():
         if name == "gallery" and app.extensions["sillage"].production:
-            continue
-        if not find_spec(f"blueprints.{name}"):  # while the house is being built
             continue
         app.register_blueprint(import_module(f"blueprints.{name}").blueprint, url_prefix=prefix)
