@@ -255,7 +255,9 @@ def test_english_pages_hold_no_french(cassiopee: House, client: Browser) -> None
     for path, status in (
         ("/sessions", 200), ("/sessions/new", 200), ("/contacts/learners", 200), ("/contacts/companies", 200),
         ("/contacts/import", 200), ("/emails", 200), ("/settings", 200), ("/settings/senders", 200),
-        ("/settings/users", 200), ("/settings/tokens", 200), ("/segments", 200), ("/segments/new", 200), ("/exports", 200), ("/views", 200), ("/account", 200), ("/emails/E-1", 404), ("/nowhere", 404),
+        ("/settings/users", 200), ("/settings/tokens", 200), ("/segments", 200),
+        ("/segments/new", 200), ("/exports", 200), ("/views", 200), ("/account", 200), ("/emails/E-1", 404),
+        ("/nowhere", 404),
     ):  # fmt: skip
         client.get(path, status=status)
         source = client.text() + " ".join(client.html.xpath("//@title | //@aria-label | //@placeholder | //@alt"))
