@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from functools import lru_cache
 from typing import Any
 
-from babel import Locale
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -25,8 +21,6 @@ from models.words import ContactKind, Permission
 from people import contacts, training
 
 blueprint = Blueprint("contacts", __name__)
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_NO_COUNTRY = {"EU", "EZ", "UN", "ZZ", "XA", "XB", "QO"}
 # How addresses spell the kinds.
 KINDS = {
     "learners": ContactKind.LEARNER,
@@ -60,7 +54,7 @@ class ContactForm(BaseForm):
     def __init__(self, kind: ContactKind, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.language.choices = list(i18n.LANGUAGES.items())
-        self.country.choices = [("", "—"), *_countries(i18n.language())]
+        self.country.choices = [("", "—"), *contacts.countries(i18n.language())]
         if not self.is_submitted():
             self.country.data = self.country.object_data or ("" if getattr(kwargs.get("obj"), "id", None) else "FR")
             self.tags.data = ", ".join(self.tags.object_data or ())
@@ -79,24 +73,10 @@ class ContactForm(BaseForm):
     def values(self) -> dict[str, Any]:
         """The columns of the contact."""
         found = {field.name: field.data for field in self if field.name != "csrf_token"}
-        found["tags"] = read_tags(self.tags.data or "")
+        found["tags"] = contacts.read_tags(self.tags.data or "")
         if "company_id" in found:
             found["company_id"] = found["company_id"] or None
         return {name: "" if value is None and name != "company_id" else value for name, value in found.items()}
-
-
-@lru_cache(maxsize=4)
-def _countries(language: str) -> list[tuple[str, str]]:
-    """(ISO 3166-1 code, name) by name, without the world's regions and former countries."""
-    names = Locale(language).territories
-    known = [(code, name) for code, name in names.items() if _COUNTRY.fullmatch(code) and code not in _NO_COUNTRY]
-    return sorted(known, key=lambda one: unicodedata.normalize("NFD", one[1]).casefold())
-
-
-def read_tags(text: str) -> list[str]:
-    """Tags as people write them, separated by commas: trimmed, each once, at most 30 of 60 characters."""
-    words = (" ".join(word.split())[:60] for word in re.split(r"[,;]", text))
-    return sorted({word for word in words if word}, key=str.casefold)[:30]
 
 
 def kind_or_404(plural: str) -> ContactKind:
@@ -171,7 +151,7 @@ def record(public_id: str) -> Response:
         staff=contacts.people_of(contact) if contact.kind is ContactKind.COMPANY else [],
         likely=contacts.likely_address(contact.email),
         memberships=segments.memberships(contact),
-        country=Locale(i18n.language()).territories.get(contact.country, contact.country),
+        country=contacts.country_name(contact.country, i18n.language()),
     )
 
 

@@ -19,7 +19,7 @@ from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import segments
 from history.segments import Last, Rule
-from i18n import N_, _
+from i18n import N_, _, language
 from models import Contact, Segment
 from models.words import ContactKind, Permission
 from people import contacts
@@ -54,7 +54,7 @@ class SegmentForm(BaseForm):
         for name in ("tag", "country", "offer"):
             known = getattr(offered, name)
             kept = [word for word in getattr(rule, name) if word not in known]
-            self[name].choices = [(word, word) for word in (*known, *kept)]
+            self[name].choices = [(word, _shown(name, word)) for word in (*known, *kept)]
         named = segments.companies(segment.organisation_id)
         self.company.choices = [*named, *((c, c) for c in rule.company if c not in dict(named))]
         self.last.choices = [("", _("Indifférent")), *((one.value, _(one.label)) for one in Last)]
@@ -193,6 +193,10 @@ def _save(segment: Segment, name: str, rule: Rule | None) -> Response:
     return redirect(url_for("segments.segment", public_id=segment.public_id), 303)  # type: ignore[return-value]
 
 
+def _shown(name: str, word: str) -> str:
+    return contacts.country_name(word, language()) if name == "country" else word
+
+
 def said(rule: Rule, organisation_id: int) -> list[tuple[str, str]]:
     """(what, values) of a rule, for a person."""
     either = f" {_('ou')} "
@@ -201,7 +205,7 @@ def said(rule: Rule, organisation_id: int) -> list[tuple[str, str]]:
         (_("Type de contact"), either.join(_(ContactKind(kind).label) for kind in rule.kind)),
         (_("Entreprise"), either.join(named.get(company, company) for company in rule.company)),
         (_("Étiquette"), either.join(rule.tag)),
-        (_("Pays"), either.join(rule.country)),
+        (_("Pays"), either.join(_shown("country", code) for code in rule.country)),
         (_("Offre"), either.join(rule.offer)),
     ]
     if rule.last in (Last.WITHIN, Last.MORE):

@@ -7,6 +7,7 @@ hundred thousand contacts costs no list; everything is of one organisation.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -254,7 +255,11 @@ def choices(organisation_id: int) -> Choices:
     whole = tag.subquery().select().union_all(country.subquery().select(), offer.subquery().select())
     for word, what in db.session.execute(whole):
         found[what].append(word)
-    return Choices(**{what: sorted(words, key=str.casefold) for what, words in found.items()})
+    return Choices(**{what: sorted(words, key=_alphabetic) for what, words in found.items()})
+
+
+def _alphabetic(text: str) -> str:
+    return unicodedata.normalize("NFD", text).casefold()
 
 
 def companies(organisation_id: int, most: int = 500) -> list[tuple[str, str]]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased, joinedload
 
 from extensions import db
-from i18n import _
+from i18n import LANGUAGES, _
 from models import Contact, Enrolment, TrainingSession
 from models.words import ContactKind
 from people.pages import Page, browse, matches
@@ -26,6 +29,9 @@ COMMON_DOMAINS = (
     "gmx.fr", "gmx.com", "protonmail.com", "proton.me", "ac-versailles.fr", "ac-paris.fr", "ac-lyon.fr", "ac-nantes.fr",
     "pole-emploi.fr", "francetravail.fr",
 )  # fmt: skip
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_NO_COUNTRY = {"EU", "EZ", "UN", "ZZ", "XA", "XB", "QO"}
 
 
 def address_problem(address: str) -> str | None:
@@ -123,6 +129,32 @@ def save(contact: Contact, **values: Any) -> Contact:
     contact.sort_name = func.fold_text(sort_words(contact))
     db.session.add(contact)
     return contact
+
+
+def read_tags(text: str) -> list[str]:
+    """Tags as people write them, separated by commas: trimmed, each once, at most 30 of 60 characters."""
+    words = (" ".join(word.split())[:60] for word in re.split(r"[,;|]", text))
+    return sorted({word for word in words if word}, key=str.casefold)[:30]
+
+
+@lru_cache(maxsize=4)
+def countries(language: str) -> list[tuple[str, str]]:
+    """(ISO 3166-1 code, name) by name, without the world's regions."""
+    names = Locale(language).territories
+    known = [(code, name) for code, name in names.items() if _COUNTRY.fullmatch(code) and code not in _NO_COUNTRY]
+    return sorted(known, key=lambda one: unicodedata.normalize("NFD", one[1]).casefold())
+
+
+def country_name(code: str, language: str) -> str:
+    """A country by its code, the code itself where there is none."""
+    return dict(countries(language)).get(code, code)
+
+
+def country_code(text: str) -> str | None:
+    """The code of a country given by code or by name in one of our languages; None for no country."""
+    code, name = text.strip().upper(), text.strip().casefold()
+    known = [one for language in LANGUAGES for one in countries(language)]
+    return next((c for c, n in known if c == code or n.casefold() == name), None)
 
 
 def full_name(first: str, last: str) -> str:

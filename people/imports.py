@@ -24,8 +24,9 @@ from models.words import ContactKind
 from people import contacts, training
 from people.csv_text import Sheet, fold, read
 
-_COLUMNS = ("first_name", "last_name", "name", "email", "phone", "reference", "language", "notes")
-_MOST = {"first_name": 100, "last_name": 100, "name": 200, "email": 254, "phone": 40, "reference": 60, "notes": 5000}
+_COLUMNS = ("first_name", "last_name", "name", "email", "phone", "reference", "language", "offer", "notes")
+_MOST = {"first_name": 100, "last_name": 100, "name": 200, "email": 254, "phone": 40, "reference": 60, "offer": 100,
+         "notes": 5000}  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KIND_WORDS = {
     ContactKind.LEARNER: ("apprenant", "apprenante", "stagiaire", "learner", "participant", "participante", "eleve"),
@@ -187,7 +188,9 @@ def _read_line(number: int, row: dict[str, str], default: ContactKind) -> Line:
         if named is None:
             problems.append(_("Type inconnu : « %(kind)s ».", kind=row["kind"][:40]))
         kind = named or default
-    values = {name: " ".join(row[name].split()) if name != "notes" else row[name] for name in _COLUMNS if name in row}
+    values: dict[str, Any] = {
+        name: " ".join(row[name].split()) if name != "notes" else row[name] for name in _COLUMNS if name in row
+    }
     _name(values, kind)
     if not values.get("name"):
         problems.append(_("Il manque le nom."))
@@ -205,12 +208,18 @@ def _read_line(number: int, row: dict[str, str], default: ContactKind) -> Line:
         if spoken is None and values["language"]:
             problems.append(_("Langue inconnue : « %(language)s ».", language=values["language"][:40]))
         values["language"] = spoken or next(iter(LANGUAGES))
+    if row.get("tags"):
+        values["tags"] = contacts.read_tags(row["tags"])
+    if row.get("country"):
+        values["country"] = contacts.country_code(row["country"]) or ""
+        if not values["country"]:
+            problems.append(_("Pays inconnu : « %(country)s ».", country=row["country"][:40]))
     hint = None if trouble else contacts.likely_address(email)
     company = " ".join(row.get("company", "").split())[:200] if kind is not ContactKind.COMPANY else ""
     return Line(number, "bad", values.get("name", ""), email, kind, problems, hint, values=values, company=company)
 
 
-def _name(values: dict[str, str], kind: ContactKind) -> None:
+def _name(values: dict[str, Any], kind: ContactKind) -> None:
     """First name, last name and name, from whichever were given."""
     first, last, whole = (values.pop(name, "") for name in ("first_name", "last_name", "name"))
     if kind is ContactKind.COMPANY:

@@ -185,3 +185,15 @@ def test_thousands_of_lines_take_few_statements(staff: Browser, cassiopee: House
     assert counts(staff)["À créer"].replace("\u202f", "") == "3000"
     staff.post("/contacts/import", {"confirm": key})
     assert len(learners()) == 3000
+
+
+def test_tags_country_and_offer_are_read(staff: Browser, cassiopee: House) -> None:
+    lines = "nom;étiquettes;pays;offre\nPetit;VIP, presse;Belgique;Or\nHaddad;;ch;\nRoux;;Atlantide;\n"
+    staff.post("/contacts/import", {"kind": "customers", "text": lines}, status=200)
+    assert "Pays inconnu : « Atlantide »." in staff.text().replace("\xa0", " ")
+    key = staff.html.xpath("//input[@name='confirm']/@value")[0]
+    staff.post("/contacts/import", {"confirm": key})
+    made = {contact.name: contact for contact in db.session.query(Contact)}
+    assert (made["Petit"].tags, made["Petit"].country, made["Petit"].offer) == (["presse", "VIP"], "BE", "Or")
+    assert (made["Haddad"].tags, made["Haddad"].country) == ([], "CH")
+    assert set(made) == {"Petit", "Haddad"}

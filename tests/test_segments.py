@@ -32,7 +32,7 @@ def test_a_rule_is_previewed_saved_counted_and_filters(staff: Browser, cassiopee
     assert staff.html.xpath("//input[@name='tag']/@value") == ["presse", "VIP"]
     rule = {"mode": "rule", "name": "", "kind": ["customer"], "tag": ["VIP"]}
     staff.post("/segments/preview", rule, htmx=True, status=200)
-    assert "1 contact répond" in staff.text() and "Élodie Petit" in staff.text() and "Nour" not in staff.text()
+    assert "1 contact correspond" in staff.text() and "Élodie Petit" in staff.text() and "Nour" not in staff.text()
     staff.post("/segments/new", {**rule, "preview": "1"}, status=200)  # the button, without script
     assert "Élodie Petit" in staff.text()
     assert staff.html.xpath("//input[@name='tag'][@checked]/@value") == ["VIP"]
