@@ -149,7 +149,7 @@ def test_another_organisation_sees_nothing(app: Flask, world: World, boreale: Ho
         problem = stranger.post("/emails", {"subject": "s", "text": "t", **body}, status=404)
         assert problem["errors"][0]["pointer"].startswith("#/")
     session = stranger.post("/sessions", {"title": "Ours"}, status=201)
-    stranger.post(f"/sessions/{session['id']}/enrolments", {"contacts": [world.ids["contact_id"]]}, status=404)
+    stranger.post(f"/sessions/{session['id']}/enrolments", {"contacts": [world.ids["contact_id"]]}, status=409)
     assert stranger.get(f"/emails?contact={world.ids['contact_id']}")["items"] == []
     assert stranger.get(f"/emails?session={world.ids['session_id']}")["items"] == []
 

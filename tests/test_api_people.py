@@ -59,9 +59,9 @@ def test_what_is_wrong_with_a_contact_is_pointed_at(program: Program, change: An
 
 def test_a_contact_needs_a_name_and_a_company_of_the_house(program: Program) -> None:
     program.post("/contacts", {"kind": "learner"}, status=422)
-    program.post("/contacts", {"kind": "learner", "last_name": "x", "company": "C-nobody"}, status=404)
+    program.post("/contacts", {"kind": "learner", "last_name": "x", "company": "C-nobody"}, status=409)
     learner = program.post("/contacts", {"kind": "learner", "last_name": "x"}, status=201)
-    program.post("/contacts", {"kind": "learner", "last_name": "y", "company": learner["id"]}, status=404)
+    program.post("/contacts", {"kind": "learner", "last_name": "y", "company": learner["id"]}, status=409)
 
 
 def test_contacts_are_listed_found_and_paged(program: Program) -> None:
@@ -106,7 +106,7 @@ def test_a_session_is_made_with_its_modules_and_people(program: Program, cassiop
     customer = program.post("/contacts", {"kind": "customer", "name": "Client"}, status=201)["id"]
     enrolments = f"/sessions/{made['id']}/enrolments"
     program.post(enrolments, {"contacts": [*people, customer]}, status=409)
-    program.post(enrolments, {"contacts": [*people, "C-nobody"]}, status=404)
+    program.post(enrolments, {"contacts": [*people, "C-nobody"]}, status=409)
     assert program.get(enrolments)["items"] == []
     said = program.post(enrolments, {"contacts": people}, status=200)
     assert said["enrolled"] == 3 and {one["id"] for one in said["items"]} == set(people)

@@ -100,6 +100,9 @@ class ContactPage(PageShape):
     items: list[ContactShape]
 
 
+EXAMPLE = {"kind": "learner", "first_name": "Léa", "last_name": "Petit", "email": "lea.petit@mail.example"}
+
+
 @blueprint.get("/contacts")
 @scoped(Access.READ)
 @blueprint.input(ContactQuery, location="query", arg_name="asked")
@@ -121,7 +124,7 @@ def list_contacts(asked: ContactQuery) -> Response:
 
 @blueprint.post("/contacts")
 @scoped(Access.SEND)
-@blueprint.input(NewContact, arg_name="asked")
+@blueprint.input(NewContact, arg_name="asked", example=EXAMPLE)
 @blueprint.output(ContactShape, 201)
 def post_contact(asked: NewContact) -> Response:
     """Create a contact."""
@@ -178,7 +181,7 @@ def _company(public_id: str) -> Contact:
     )  # fmt: skip
     found = db.session.scalar(query)
     if found is None:
-        raise Problem(404, "There is no such company.", [{"detail": "Unknown.", "pointer": "#/company"}])
+        raise Problem(409, "There is no such company.", [{"detail": "Unknown.", "pointer": "#/company"}])
     return found
 
 

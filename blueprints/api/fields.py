@@ -6,7 +6,7 @@ Requests are strict: unknown fields, other types and control characters are refu
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -49,8 +49,9 @@ def optional(**more: Any) -> Any:
 
 
 class Request(BaseModel):
-    """A body: unknown fields and other types are refused."""
+    """A body: unknown fields and other types are refused. `may_be_left_out` says that none is as good as {}."""
 
+    may_be_left_out: ClassVar[bool] = False
     model_config = ConfigDict(extra="forbid", strict=True)
 
 

@@ -26,7 +26,7 @@ class StrictReader(PydanticAdapter):
         try:
             match location:
                 case "json":
-                    return model.model_validate_json(_body(request))
+                    return model.model_validate_json(_body(request, getattr(model, "may_be_left_out", False)))
                 case "query":
                     return model.model_validate(_query(request.args, model))
                 case "headers":
@@ -37,12 +37,12 @@ class StrictReader(PydanticAdapter):
         raise ValueError(f"nothing is read from {location}")
 
 
-def _body(request: Request) -> bytes:
-    if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
-        if request.mimetype or request.content_length:
-            raise Problem(415, "Send the body as application/json.")
+def _body(request: Request, may_be_left_out: bool) -> bytes:
+    if may_be_left_out and not request.get_data():
         return b"{}"
-    return request.get_data() or b"{}"
+    if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
+        raise Problem(415, "Send the body as application/json.")
+    return request.get_data()
 
 
 def _query(args: MultiDict[str, str], model: type[BaseModel]) -> dict[str, Any]:

@@ -143,14 +143,19 @@ class InlineFile(Request):
     """An attachment: its bytes in base64 with a name, or the id of an upload."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["content", "filename"]}, {"required": ["id"]}]}
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["content", "filename"], "not": {"required": ["id"]}},
+                {"required": ["id"], "not": {"required": ["content"]}},
+            ]
+        }
     )
 
     filename: FileName = optional(examples=["programme.pdf"], extra={"pattern": _FILE_NAME})
     content: str = optional(
         min_length=4, extra={"pattern": _BASE64, "contentEncoding": "base64"}, description="The bytes in base64."
     )
-    id: str = optional(max_length=1000, description="What POST /attachments answered.")
+    id: str = optional(min_length=1, max_length=1000, description="What POST /attachments answered.")
 
 
 class EmailsRequest(Request):
@@ -189,6 +194,7 @@ class Idempotency(Query):
 class ResendRequest(Request):
     """Where to send it this time; without `to`, to the same address."""
 
+    may_be_left_out = True
     to: str = optional(min_length=3, max_length=254, extra={"format": "email"})
 
 

@@ -43,12 +43,16 @@ from people.tokens import Access
 # What a mailing's bodies may come to in all: they are frozen one by one, and written together.
 MOST_BYTES = 256 * 1024 * 1024
 Contacts = Mapping[str, Contact]
+EXAMPLE = {
+    "recipients": [{"email": "lea.petit@mail.example", "name": "Léa Petit"}], "subject": "Votre facture",
+    "html": "<p>Bonjour Léa</p>", "type": "invoice",
+}  # fmt: skip
 
 
 @blueprint.post("/emails")
 @scoped(Access.SEND)
 @blueprint.input(Idempotency, location="headers", arg_name="idempotency")
-@blueprint.input(EmailsRequest, arg_name="asked")
+@blueprint.input(EmailsRequest, arg_name="asked", example=EXAMPLE)
 @blueprint.output(PostedEmails, 202)
 def post_emails(idempotency: Idempotency, asked: EmailsRequest) -> Response:
     """Send an e-mail to one or many.

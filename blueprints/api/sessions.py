@@ -105,6 +105,12 @@ class Enrolments(Answer):
     enrolled: int
 
 
+EXAMPLE = {
+    "title": "Sécurité incendie", "reference": "SI-2026-12", "place": "Salle 2",
+    "modules": [{"day": "2026-12-01", "starts": "09:00", "ends": "12:30", "title": "Théorie"}],
+}  # fmt: skip
+
+
 @blueprint.get("/sessions")
 @scoped(Access.READ)
 @blueprint.input(SessionQuery, location="query", arg_name="asked")
@@ -126,7 +132,7 @@ def list_sessions(asked: SessionQuery) -> Response:
 
 @blueprint.post("/sessions")
 @scoped(Access.SEND)
-@blueprint.input(NewSession, arg_name="asked")
+@blueprint.input(NewSession, arg_name="asked", example=EXAMPLE)
 @blueprint.output(SessionDetail, 201)
 def post_session(asked: NewSession) -> Response:
     """Create a training session."""
@@ -163,14 +169,17 @@ def list_enrolments(session_id: str) -> Response:
 @blueprint.input(NewEnrolments, arg_name="asked")
 @blueprint.output(Enrolments)
 def post_enrolments(session_id: str, asked: NewEnrolments) -> Response:
-    """Enrol contacts in a training session. Customers take no part in sessions: 409."""
+    """Enrol contacts in a training session: all of them, or none.
+
+    409 for a contact who is not known, or is a customer: customers take no part in sessions.
+    """
     session = own(TrainingSession, session_id)
     query = select(Contact).where(Contact.organisation_id == organisation().id, Contact.public_id.in_(asked.contacts))
     found = {contact.public_id: contact for contact in db.session.scalars(query)}
     for n, public_id in enumerate(asked.contacts):
         where = pointer("contacts", n)
         if public_id not in found:
-            raise Problem(404, "There is no such contact.", [{"detail": "Unknown.", "pointer": where}])
+            raise Problem(409, "There is no such contact.", [{"detail": "Unknown.", "pointer": where}])
         if found[public_id].kind is ContactKind.CUSTOMER:
             said = "A customer takes no part in training sessions."
             raise Problem(409, said, [{"detail": said, "pointer": where}])
