@@ -183,6 +183,11 @@ class Question:
         """Whether every e-mail of the walk is one that answers."""
         return not self.texts and not self.loose
 
+    @property
+    def grouped(self) -> bool:
+        """Whether another index than that of statuses is walked: counts by status are then made along one walk."""
+        return self.strict and (bool(self.tests) or any(c.dimension == "reason" for c in self.among))
+
     def of_statuses(self, statuses: tuple[Status, ...]) -> Question:
         """The same question for those statuses instead of its own; for all of them where there are none."""
         other = copy(self)
@@ -192,7 +197,11 @@ class Question:
         return other
 
     def walked_with_status(self, most: int) -> CTE:
-        """The first `most` e-mails in order: (status, passes), all conditions but the dates tested."""
+        """The first `most` e-mails in order: (status, passes), all conditions but the dates tested; of a grouped
+        question, those that pass."""
+        if self.grouped:
+            found = self.walk(most, extra=("status",)).subquery("found")
+            return _fence(select(cast(found.c.status, Text).label("status"), true().label("passes")), "around")
         tests = [*(t.holds(Email) for t in self.texts), *self._plain()]
         holds = func.coalesce(and_(true(), *tests), false())
         owners = [getattr(Email, b.column).in_(b.ids) for b in self.belongs if isinstance(b.ids, Select)]
@@ -221,7 +230,8 @@ class Question:
 
     def part(self, columns: list[ColumnElement[Any]], most: int, cursor: Cursor | None) -> Select[Any]:
         """`columns` of the next `most` e-mails after `cursor`, in order: for exports that go on where they stopped."""
-        if self.texts:
+        merged = self._branches() is not None or any(isinstance(b.ids, Select) for b in self.belongs)
+        if self.texts or not merged:  # one index has that order: no detour by a page of ids
             return self.all_rows(columns).where(*self._beyond(cursor)).limit(_most(most))
         page = self.page(most, cursor)
         everything = with_everything(page, and_(Email.id == page.c.id, Email.organisation_id == self.organisation_id))

@@ -170,6 +170,11 @@ QUERIES = [
     "session=incendie",
     "contact=elodie",
     "period=week",
+    "reason=mailbox_full",
+    "operator=example.org&resent=no",
+    "treated=no",
+    "sender=formation@cassiopee.example",
+    "by=staff@cassiopee.example",
     "subject=rien",
 ]
 
