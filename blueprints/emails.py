@@ -182,7 +182,8 @@ def _back(found: detail.Detail) -> str:
     if found.row.session_id:
         default = url_for("sessions.emails", public_id=found.row.session_id)
     path = own_path(came.removeprefix(host), default) if came.startswith(host + "/") else default
-    return path if path.partition("?")[0].endswith("/emails") else default
+    where = path.partition("?")[0]
+    return path if where.endswith("/emails") or where.startswith("/v/") else default
 
 
 def _download(response: Response, name: str, media_type: str, in_place: bool = False) -> Response:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import Response, abort, make_response, redirect, request, stream_with_context, url_for
+from flask import Response, abort, g, make_response, redirect, request, stream_with_context, url_for
 from flask_login import current_user
 
 from blueprints.history_cells import Cells
@@ -264,8 +264,9 @@ def render_history(scope: Scope, template: str, kept: HistoryFilter | None = Non
     found = pages.answer(question, filter_, counted=not everything)
     late = found.count is pages.UNCOUNTED
     near = around.read(question, current_user, tabs=everything, count=late)
+    g.pinned_views = [(view.name, view.query) for view in near.views if view.pinned]
     if late:
-        found = replace(found, count=near.count)
+        found = replace(found, count=near.count or Count(len(found.rows), exact=False))
     view = View(scope, filter_, found, now, path, near, short, kept)
     response = page(template, "history/_rows.html", history=view, **context)
     if wants_partial():

@@ -198,12 +198,13 @@ def ready_exports() -> list[Export]:
 
 
 def _pinned() -> list[dict[str, Any]]:
-    """The saved views that stand in the navigation."""
+    """The saved views that stand in the navigation (a page that has read them has left them in g)."""
+    listed = g.pinned_views if "pinned_views" in g else views.pinned(current_user)
     asked = request.query_string.decode(errors="replace") if request.path == url_for("emails.index") else None
     return [
         {"label": name, "icon": "eye", "url": f"{url_for('emails.index')}?{query}", "active": asked == query,
          "children": []}
-        for name, query in views.pinned(current_user)
+        for name, query in listed
     ]  # fmt: skip
 
 

@@ -57,18 +57,23 @@ def read(question: Question, user: User, *, tabs: bool, count: bool) -> Around:
     for row in db.session.execute(union_all(*parts)):
         found[row.what].append(row)
     return Around(
-        tabs={row.value: _count(row, question.strict) for row in found["tab"]},
+        tabs={row.value: _count(row, question) for row in found["tab"]},
         offered={what: [(row.value, row.label) for row in found[what]] for what in ("segment", "sender", "by")},
         views=[View(row.value, row.label, row.extra, row.number > 1, bool(row.number % 2)) for row in found["view"]],
-        count=next((_count(row, True) for row in found["count"]), None),
+        count=next((_count(row, question) for row in found["count"]), None),
     )
 
 
-def _count(row: Any, strict: bool) -> Count | None:
-    if strict:
+def _count(row: Any, question: Question) -> Count | None:
+    if row.extra == "":
         return Count(min(row.number, COUNTED), exact=row.number <= COUNTED)
-    exact = int(row.extra) < pages.COUNTED_NEAR
-    return Count(row.number, exact) if exact or row.number else None
+    exact = int(row.extra) < _walked(question)
+    return Count(min(row.number, COUNTED), exact) if exact or row.number else None
+
+
+def _walked(question: Question) -> int:
+    """How far a walk goes that counts by status."""
+    return COUNTED + 1 if question.grouped else pages.COUNTED_NEAR
 
 
 def _row(what: str, value: Any, label: Any = "", number: Any = None, extra: Any = "") -> Select[Any]:
@@ -80,18 +85,20 @@ def _row(what: str, value: Any, label: Any = "", number: Any = None, extra: Any 
 
 def _counts(question: Question, tabs: bool, count: bool) -> Iterable[Select[Any]]:
     whole = question.of_statuses(())
-    if not question.strict:  # one walk over all of them, each let through or not
-        walked = whole.walked_with_status(pages.COUNTED_NEAR)
-        total = select(func.count()).select_from(walked).scalar_subquery()
-        for name, statuses in _TABS if tabs else ():
-            among = walked.c.status.in_([status.value for status in statuses]) if statuses else literal(True)
-            holding = select(func.count()).select_from(walked).where(and_(walked.c.passes, among))
-            yield _row("tab", name, number=holding.scalar_subquery(), extra=total)
-        return
-    for name, statuses in _TABS if tabs else ():
-        yield _row("tab", name, number=whole.of_statuses(statuses).counted_walk().scalar_subquery())
+    wanted = [("tab", name, statuses) for name, statuses in _TABS if tabs]
     if count:
-        yield _row("count", "", number=question.counted_walk().scalar_subquery())
+        asked = next((c.values for c in question.among if c.dimension == "status"), ())
+        wanted.append(("count", "", asked))
+    if question.strict and not question.grouped:
+        for what, name, statuses in wanted:
+            yield _row(what, name, number=whole.of_statuses(statuses).counted_walk().scalar_subquery())
+        return
+    walked = whole.walked_with_status(_walked(question))  # one walk over all of them
+    total = select(func.count()).select_from(walked).scalar_subquery()
+    for what, name, statuses in wanted:
+        among = walked.c.status.in_([status.value for status in statuses]) if statuses else literal(True)
+        holding = select(func.count()).select_from(walked).where(and_(walked.c.passes, among))
+        yield _row(what, name, number=holding.scalar_subquery(), extra=total)
 
 
 def _offers(user: User) -> Iterable[Select[Any]]:
