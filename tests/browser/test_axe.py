@@ -20,12 +20,14 @@ _RUN = """options => axe.run(document, {resultTypes: ['violations'], iframes: fa
 
 # The pages of a signed-in admin; {session}, {contact}, {email} are of the demo.
 PAGES = (
-    "/sessions", "/sessions/new", "{session}", "{session}/edit", "{session}/people", "{session}/emails",
+    "/sessions", "/sessions/new", "{session}", "{session}/edit", "{session}/people", "{session}/people/import",
+    "{session}/emails",
     "{session}/emails/new", "{session}/convocation", "/contacts/learners", "/contacts/companies",
     "/contacts/trainers", "/contacts/customers", "/contacts/learners/new", "{contact}", "{contact}/edit",
     "{contact}/emails", "/contacts/import", "/emails", "/emails?status=error&recipient=nobody-at-all", "{email}",
-    "/settings", "/settings/senders", "/settings/users", "/settings/tokens", "/account", "/api/v1/docs",
-    "/gallery", "/no/such/page",
+    "/settings", "/settings/senders", "/settings/senders/new", "/settings/users", "/settings/users/new",
+    "/settings/tokens", "/settings/tokens/new", "/account", "/segments", "/segments/new", "/exports", "/exports/new",
+    "/api/v1/docs", "/gallery", "/no/such/page",
 )  # fmt: skip
 
 

@@ -99,6 +99,8 @@ def test_six_convocations_and_what_became_of_each(visit, artefacts, house):
         shot("phone", whole=True)
         row(page, "hugo.morel.plein").locator(".expand").click()
         expect(page.locator("tr[id$=-detail]")).to_be_visible()
+        page.locator("tr[id$=-detail] iframe").scroll_into_view_if_needed()
+        expect(page.frame_locator("tr[id$=-detail] iframe").locator("body")).to_contain_text(SESSION)
         one.fits()
         shot("phone-detail", whole=True)
     finally:
