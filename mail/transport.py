@@ -12,6 +12,7 @@ import smtplib
 import socket
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import flask_mail
@@ -71,7 +72,8 @@ class TrackedConnection(flask_mail.Connection):
         phase, host = "connect", None
         try:
             context = tls_context(config, config.mail_verify_tls) if mail.use_ssl or mail.use_tls else None
-            options: dict[str, Any] = {"timeout": config.smtp_timeout, "local_hostname": config.mail_local_hostname}
+            name = config.mail_local_hostname or _our_name()
+            options: dict[str, Any] = {"timeout": config.smtp_timeout, "local_hostname": name}
             if mail.use_ssl:
                 host = smtplib.SMTP_SSL(mail.server, mail.port, context=context, **options)
             else:
@@ -239,6 +241,12 @@ class Line:
             raise LineLost("the server says more than it was asked")
         if len(self._in) + sum(len(text) for _, text in self._lines) > _LONGEST_REPLY:
             raise LineLost("the server's reply does not end")
+
+
+@cache
+def _our_name() -> str:
+    """What EHLO says; asked once, for a slow name server would be waited for at each opening."""
+    return socket.getfqdn()
 
 
 def _peer(sock: socket.socket) -> str:

@@ -25,7 +25,10 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from models import Organisation, Sender, User
 from models.words import ReturnPath, Role
+from tests import loopback
 from tests.client import Browser
+
+loopback.stay()
 
 PASSWORD = "demo"
 _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +135,13 @@ def test_papers_name_only_settings_that_exist(paper):
     quoted = " ".join(re.findall(r"`([^`\n]+)`", told))
     names = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", quoted))
     assert names - known == set()
+
+
+def test_nothing_leaves_this_machine():
+    with pytest.raises(PermissionError), socket.socket() as sock:
+        sock.connect(("192.0.2.1", 25))
+    with pytest.raises(socket.gaierror):
+        socket.create_connection(("smtp.example.org", 25))
 
 
 def test_a_wrong_setting_is_named():
