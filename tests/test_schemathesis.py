@@ -63,11 +63,14 @@ def test_no_finding(document: Any, secret: str, mode: GenerationMode) -> None:
 
 
 def test_no_finding_at_the_edges(secret: str, served: str) -> None:  # noqa: F811
-    """The command as a stranger would run it, with the boundary values of every field of the two richest paths."""
+    """The command as a stranger would run it, with the boundary values of every field.
+
+    Not of POST /emails, whose longest bodies alone would take a minute: the fuzzing above tries that one.
+    """
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", f"{served}/api/v1/openapi.json", "--no-color",
         "--header", f"Authorization: Bearer {secret}", "--phases", "coverage", "--seed", "1", "--generation-database",
-        "none", "--include-path-regex", "/(emails|contacts)$",
+        "none", "--include-path-regex", "/(emails|contacts|sessions)$", "--exclude-operation-id", "post_emails",
     ]  # fmt: skip
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
