@@ -193,13 +193,19 @@ def setup(app: Flask) -> None:
 def ready_exports() -> list[Export]:
     """The person's exports that are ready and not yet fetched; asked once a request."""
     if "ready_exports" not in g:
-        g.ready_exports = export_jobs.unseen(current_user) if current_user.is_authenticated else []
+        if not current_user.is_authenticated:
+            g.ready_exports = []
+        elif "pinned_views" in g:  # the page has read its views already
+            g.ready_exports = export_jobs.unseen(current_user)
+        else:
+            g.pinned_views, g.ready_exports = views.beside(current_user)
     return g.ready_exports
 
 
 def _pinned() -> list[dict[str, Any]]:
     """The saved views that stand in the navigation (a page that has read them has left them in g)."""
-    listed = g.pinned_views if "pinned_views" in g else views.pinned(current_user)
+    ready_exports()
+    listed = g.pinned_views
     asked = request.query_string.decode(errors="replace") if request.path == url_for("emails.index") else None
     return [
         {"label": name, "icon": "eye", "url": f"{url_for('emails.index')}?{query}", "active": asked == query,

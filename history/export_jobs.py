@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Select, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 import i18n
@@ -109,10 +109,15 @@ def listed(user: User) -> list[Export]:
     return list(db.session.scalars(mine.order_by(Export.created_at.desc(), Export.id.desc()).limit(100)))
 
 
+def unseen_by(user: User) -> Select[tuple[Export]]:
+    """What is ready and the person has neither fetched nor put aside, as a query."""
+    mine = select(Export).where(Export.user_id == user.id, Export.state == ExportState.READY)
+    return mine.where(Export.seen_at.is_(None)).order_by(Export.created_at).limit(20)
+
+
 def unseen(user: User) -> list[Export]:
     """What is ready and the person has neither fetched nor put aside."""
-    mine = select(Export).where(Export.user_id == user.id, Export.state == ExportState.READY)
-    return list(db.session.scalars(mine.where(Export.seen_at.is_(None)).order_by(Export.created_at).limit(20)))
+    return list(db.session.scalars(unseen_by(user)))
 
 
 def cancel(asked: Export) -> bool:

@@ -14,10 +14,11 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm.attributes import flag_modified
 
 from extensions import db
+from history import export_jobs
 from history.columns import COLUMNS
 from history.filters import HistoryFilter
 from history.scope import Kind
-from models import SavedView, User
+from models import Export, SavedView, User
 from models.words import Role
 
 LONGEST_NAME = 80
@@ -54,6 +55,21 @@ def pinned(user: User) -> list[tuple[str, str]]:
     """(name, query) of the pinned views, for the navigation."""
     query = select(SavedView.name, SavedView.query).where(visible(user), SavedView.pinned, ~SavedView.link)
     return [(row[0], row[1]) for row in db.session.execute(query.order_by(SavedView.name).limit(MOST_PINNED))]
+
+
+def beside(user: User) -> tuple[list[tuple[str, str]], list[Export]]:
+    """What stands around every page, in one statement: pinned() and export_jobs.unseen()."""
+    pins = select(SavedView.name, SavedView.query).where(visible(user), SavedView.pinned, ~SavedView.link)
+    pinned_views = pins.order_by(SavedView.name).limit(MOST_PINNED).subquery("pinned")
+    unseen = export_jobs.unseen_by(user).subquery("unseen")
+    listed = select(
+        select(func.jsonb_agg(func.jsonb_build_array(pinned_views.c.name, pinned_views.c.query))).scalar_subquery(),
+        select(func.array_agg(unseen.c.id)).scalar_subquery(),
+    )
+    pairs, ready = db.session.execute(listed).one()
+    fetchable = select(Export).where(Export.id.in_(ready or [])).order_by(Export.created_at)
+    exports = list(db.session.scalars(fetchable)) if ready else []
+    return [(name, query) for name, query in pairs or []], exports
 
 
 def may_change(user: User, view: SavedView) -> bool:
