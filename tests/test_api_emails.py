@@ -342,6 +342,21 @@ def test_exports_hold_what_is_filtered_in_every_format(program: Program, cassiop
     program.get("/emails/export?format=pdf", 422)
 
 
+def test_a_token_exports_one_thing_at_a_time(app: Flask, program: Program, cassiopee: House) -> None:
+    make_email(cassiopee)
+    other = Program(app, cassiopee.staff)
+    running = program.open("GET", "/emails/export?format=ndjson")
+    assert running.status_code == 200
+    program.get("/emails/export", 429)
+    assert program.last.headers["Retry-After"] == "5"
+    other.get("/emails/export")
+    running.get_data()
+    running.close()
+    program.get("/emails/export")
+    program.get("/emails/export?format=pdf", 422)
+    program.get("/emails/export")
+
+
 def test_an_admin_sends_a_failed_email_again(app: Flask, program: Program, cassiopee: House) -> None:
     first = program.post("/emails", {**ONE, "attachments": [{"filename": "a.txt", "content": "YQ=="}]})["items"][0]
     program.post(f"/emails/{first['id']}/resends", {}, status=409)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, request, url_for
+from flask import Response, g, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.http import dump_options_header
 
@@ -28,6 +31,9 @@ from mail import mime
 from people.tokens import Access
 
 MOST_POSITION = 32_767
+# Tokens for which this process streams an export now: it holds a thread and a connection for as long as it lasts.
+_exporting: set[int] = set()
+_turn = threading.Lock()
 
 
 @blueprint.get("/emails")
@@ -95,11 +101,29 @@ def get_attachment(email_id: str, position: int) -> Response:
 def export_emails(query: ExportQuery) -> Response:
     """Every e-mail that the filters let through, streamed.
 
-    Any number of them: what is answered begins at once and memory stays flat.
+    Any number of them: what is answered begins at once and memory stays flat. One export at a time for each token: 429
+    for a second one.
     """
     asked, now, format_ = _filter(), datetime.now(UTC), export.Format(query.format)
-    response = Response(export.stream(_scope(), asked, now, format_), mimetype=format_.media_type)
+    with _turn:
+        if g.token.id in _exporting:
+            raise Problem(429, "This token is exporting already: one at a time.", headers={"Retry-After": "5"})
+        _exporting.add(g.token.id)
+    try:
+        chunks = export.stream(_scope(), asked, now, format_)
+    except BaseException:
+        _exporting.discard(g.token.id)
+        raise
+    response = Response(_until_done(chunks, g.token.id), mimetype=format_.media_type)
+    response.call_on_close(partial(_exporting.discard, g.token.id))  # also where nobody reads it
     return _download(response, export.filename(asked, now, organisation().timezone, format_))
+
+
+def _until_done(chunks: Iterable[bytes], token_id: int) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    finally:
+        _exporting.discard(token_id)
 
 
 def shape(row: Row) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 import orjson
 from email_validator import EmailNotValidError, validate_email
@@ -196,7 +197,7 @@ def _check_address(address: str, where: str) -> None:
         raise Problem(422, said, [{"detail": said, "pointer": where}])
 
 
-def _unknown(what: str, where: str) -> None:
+def _unknown(what: str, where: str) -> NoReturn:
     raise Problem(404, f"There is no such {what}.", [{"detail": "Unknown.", "pointer": where}])
 
 

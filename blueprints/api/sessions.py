@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Response, url_for
 from pydantic import Field, StringConstraints
@@ -210,5 +210,5 @@ def _detail(session: TrainingSession) -> SessionDetail:
     return SessionDetail(id=session.public_id, modules=modules, **_columns(session))
 
 
-def _columns(session: TrainingSession) -> dict[str, object]:
+def _columns(session: TrainingSession) -> dict[str, Any]:
     return {name: getattr(session, name) for name in SessionShape.model_fields if name != "id"}
