@@ -188,11 +188,11 @@ def _engine() -> Engine:
     whether it still lives (the drain repeats what failed)."""
     engine = current_app.extensions.get("outbox_engine")
     if engine is None:
-        engine = create_engine(
+        made = create_engine(
             db.engine.url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=2,
             connect_args={"connect_timeout": 5, "prepare_threshold": 1},
         )  # fmt: skip
-        current_app.extensions["outbox_engine"] = engine
+        engine = current_app.extensions.setdefault("outbox_engine", made)  # two threads may come at once
     return engine
 
 
