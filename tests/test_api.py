@@ -14,7 +14,7 @@ from blueprints.api.openapi import document
 from config import Config
 from extensions import db, limiter
 from history import HistoryFilter
-from models import Contact, TrainingSession
+from models import Contact, Segment, TrainingSession
 from models.words import ContactKind, Role
 from people import contacts, tokens, training
 from tests.client import Browser
@@ -35,13 +35,20 @@ def world(app: Flask, cassiopee: House) -> World:
     contact = Contact(organisation_id=cassiopee.id, kind=ContactKind.LEARNER)
     contacts.save(contact, first_name="Zoé", last_name="Canari", email="zoe@mail.example")
     session = training.save(TrainingSession(), cassiopee.organisation, [], title="Canari")
+    segment = Segment(organisation_id=cassiopee.id, name="Canari", public_id="G-canari1")
+    db.session.add(segment)
     db.session.commit()
     body = {
         "recipients": [{"contact": contact.public_id}], "subject": "Canari", "text": "Canari",
         "attachments": [{"filename": "canari.txt", "content": "Y2FuYXJp"}],
     }  # fmt: skip
     sent = Program(app, cassiopee.admin).post("/emails", body)
-    ids = {"contact_id": contact.public_id, "session_id": session.public_id, "email_id": sent["items"][0]["id"]}
+    ids = {
+        "contact_id": contact.public_id,
+        "session_id": session.public_id,
+        "email_id": sent["items"][0]["id"],
+        "segment_id": "G-canari1",
+    }
     return World(cassiopee, ids | {"position": "1"})
 
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from extensions import db
-from models import Contact, TrainingSession
+from models import Contact, Segment, TrainingSession
 from models.words import EmailType
 from tests.conftest import House
 from tests.program import Program
@@ -139,3 +139,18 @@ def test_the_vocabulary_and_oneself(program: Program, cassiopee: House) -> None:
     )
     me = program.get("/me")
     assert (me["organisation"], me["scopes"]) == ("Atelier Cassiopée", ["read", "send"])
+
+
+def test_segments_are_listed_and_counted(program: Program, cassiopee: House) -> None:
+    program.post("/contacts", {"kind": "company", "name": "Boréale"}, status=201)
+    rule = {"kind": ["company"]}
+    db.session.add(Segment(organisation_id=cassiopee.id, name="Entreprises", public_id="G-rule", rule=rule))
+    db.session.add(Segment(organisation_id=cassiopee.id, name="Fidèles", public_id="G-static"))
+    db.session.commit()
+    assert [(one["id"], one["rule"]) for one in program.get("/segments")["items"]] == [
+        ("G-rule", rule), ("G-static", None),
+    ]  # fmt: skip
+    assert [one["id"] for one in program.get("/segments?q=fidele")["items"]] == ["G-static"]
+    assert program.get("/segments/G-rule")["contact_count"] == 1
+    assert program.get("/segments/G-static")["contact_count"] == 0
+    program.get("/segments/G-nobody", 404)

@@ -42,7 +42,16 @@ _UPLOAD = {
     },
     "application/octet-stream": _BINARY,
 }
-_TAGS = {"emails": "E-mails", "attachments": "E-mails", "contacts": "Contacts", "sessions": "Sessions"}
+_TAGS = {
+    "emails": "E-mails", "attachments": "E-mails", "contacts": "Contacts", "segments": "Contacts",
+    "sessions": "Sessions",
+}  # fmt: skip
+    "emails": "E-mails",
+    "attachments": "E-mails",
+    "contacts": "Contacts",
+    "segments": "Contacts",
+    "sessions": "Sessions",
+}
 DESCRIPTION = f"""Send e-mails, follow each one, export them.
 
 Every request shows a token: `Authorization: Bearer sil_…` (Settings › API keys, or
