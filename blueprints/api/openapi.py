@@ -43,9 +43,6 @@ _UPLOAD = {
     "application/octet-stream": _BINARY,
 }
 _TAGS = {
-    "emails": "E-mails", "attachments": "E-mails", "contacts": "Contacts", "segments": "Contacts",
-    "sessions": "Sessions",
-}  # fmt: skip
     "emails": "E-mails",
     "attachments": "E-mails",
     "contacts": "Contacts",
