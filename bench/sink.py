@@ -14,7 +14,8 @@ class Sink(asyncio.Protocol):
 
     def __init__(self, latency: float, pipelining: bool) -> None:
         self.latency = latency
-        self.hello = b"250-sink\r\n" + (b"250-PIPELINING\r\n" if pipelining else b"") + b"250-SIZE 100000000\r\n250 DSN\r\n"
+        offers = b"250-PIPELINING\r\n" if pipelining else b""
+        self.hello = b"250-sink\r\n" + offers + b"250-SIZE 100000000\r\n250 DSN\r\n"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]

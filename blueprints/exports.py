@@ -65,7 +65,8 @@ def index() -> Response:
 @allow(Permission.EXPORT)
 def new() -> Response:
     """What a job would make, before it is asked for."""
-    format_, scope, query = _asked(request.args.get("format", "csv-excel"), request.query_string.decode("ascii", "ignore"))
+    asked = request.query_string.decode("ascii", "ignore")
+    format_, scope, query = _asked(request.args.get("format", "csv-excel"), asked)
     return _offer(format_, scope, query)
 
 

@@ -76,8 +76,8 @@ def from_html(html: str, title: str = "", images: Mapping[str, str] | None = Non
         return None
 
     body = nh3.clean(
-        html, tags=_TAGS, clean_content_tags={"script", "style", "title", "noscript", "template"}, attributes=_ATTRIBUTES,
-        attribute_filter=judge, strip_comments=True,
+        html, tags=_TAGS, clean_content_tags={"script", "style", "title", "noscript", "template"},
+        attributes=_ATTRIBUTES, attribute_filter=judge, strip_comments=True,
         url_schemes={"http", "https", "mailto", "tel", "cid", "data"}, filter_style_properties=_STYLES,
         link_rel="noopener noreferrer nofollow",
         # A sandbox opens no window: the link is there to be read.

@@ -51,14 +51,8 @@ def listed(user: User) -> list[SavedView]:
     return list(db.session.scalars(query.order_by(func.fold_text(SavedView.name), SavedView.id).limit(200)))
 
 
-def pinned(user: User) -> list[tuple[str, str]]:
-    """(name, query) of the pinned views, for the navigation."""
-    query = select(SavedView.name, SavedView.query).where(visible(user), SavedView.pinned, ~SavedView.link)
-    return [(row[0], row[1]) for row in db.session.execute(query.order_by(SavedView.name).limit(MOST_PINNED))]
-
-
 def beside(user: User) -> tuple[list[tuple[str, str]], list[Export]]:
-    """What stands around every page, in one statement: pinned() and export_jobs.unseen()."""
+    """What stands around every page, in one statement: (name, query) of the pinned views, and export_jobs.unseen()."""
     pins = select(SavedView.name, SavedView.query).where(visible(user), SavedView.pinned, ~SavedView.link)
     pinned_views = pins.order_by(SavedView.name).limit(MOST_PINNED).subquery("pinned")
     unseen = export_jobs.unseen_by(user).subquery("unseen")

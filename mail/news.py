@@ -16,11 +16,8 @@ _KINDS = {
     "relayed": EventKind.RELAYED,
     "expanded": EventKind.EXPANDED,
 }
-_KINDS_OF_REPORT = {
+_KINDS_OF_REPORT = _KINDS | {
     "bounce": EventKind.BOUNCED,
-    "delayed": EventKind.DELAYED,
-    "delivered": EventKind.DELIVERED,
-    "relayed": EventKind.RELAYED,
     "feedback": EventKind.COMPLAINED,
     "auto-reply": EventKind.AUTO_REPLIED,
     "read-receipt": EventKind.DISPLAYED,

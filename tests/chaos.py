@@ -7,6 +7,7 @@ the small one. 0 lost, 0 doubled, 0 false statuses; at most one e-mail in doubt 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -62,7 +63,7 @@ class Workers:
             "SILLAGE_DATA": str(config.data), "SILLAGE_ENV": "test", "SILLAGE_LEASE": str(LEASE),
             "SMTP_TIMEOUT": "3", "SMTP_DATA_TIMEOUT": "3", "DRAIN_CONNECTIONS": "2", "DRAIN_BATCH": "10",
         }  # fmt: skip
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         self.processes = [self.start() for _ in range(count)]
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -99,10 +100,8 @@ def _children(pid: int) -> list[int]:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def trial(app: Flask, house, emails: int, kills: int, seed: int = 1, workers: int = 2, limit: float = 900) -> Verdict:

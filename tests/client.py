@@ -90,7 +90,8 @@ def lint(response: TestResponse, whole: bool) -> None:
     for form in tree.xpath("//form[translate(@method, 'POST', 'post') = 'post']"):
         assert form.xpath(".//input[@name='csrf_token']"), f"a form without csrf_token: {form.get('action')}"
     labelled = {node.get("for") for node in tree.xpath("//label[@for]")}
-    for control in tree.xpath("//input[not(@type='hidden' or @type='submit' or @type='button')] | //select | //textarea"):
+    typed = "//input[not(@type='hidden' or @type='submit' or @type='button')]"
+    for control in tree.xpath(f"{typed} | //select | //textarea"):
         named = control.get("aria-label") or control.get("aria-labelledby") or control.get("id") in labelled
         assert named or control.xpath("ancestor::label"), f"no label: {lxml.html.tostring(control)[:120]!r}"
     for button in tree.xpath("//button | //a[@href]"):

@@ -44,5 +44,6 @@ def test_nothing_that_runs_or_fetches_is_left(app, payload):
 
 def test_the_letters_title_is_no_text(app):
     with app.test_request_context():
-        document = str(safe_html.from_html("<html><head><title>Caché</title></head><body><p>Vu</p></body></html>").document)
+        letter = "<html><head><title>Caché</title></head><body><p>Vu</p></body></html>"
+        document = str(safe_html.from_html(letter).document)
     assert "Caché" not in document and "Vu" in document
