@@ -64,6 +64,7 @@ class Draft:
     html: str
     text: str
     files: tuple[File, ...] = ()
+    opportunity_id: int | None = None
 
 
 FilesFor = Callable[[Contact], tuple[File, ...]]

@@ -81,7 +81,7 @@ def post(
         public_ids.append(public_id("E", 12))
         copies.email.append((
             email_id, organisation.id, public_ids[-1], mailing_id, address_id, draft.contact_id,
-            draft.training_session_id, sender.id, by.id if by else None, resend_of.id if resend_of else None,
+            draft.training_session_id, draft.opportunity_id, sender.id, by.id if by else None, resend_of.id if resend_of else None,
             str(draft.type), draft.subject, len(draft.files), bool(organisation.track_opens and draft.html), now, now,
             Status.REQUESTED.value, now, "user", REQUESTED,
         ))  # fmt: skip
@@ -143,7 +143,7 @@ class _Copies:
         cursor = connection.connection.cursor()
         for table, columns, rows in (
             ("email", "id, organisation_id, public_id, mailing_id, address_id, contact_id, training_session_id, "
-             "sender_id, requested_by_id, resend_of_id, type, subject, attachment_count, open_measured, created_at, "
+             "opportunity_id, sender_id, requested_by_id, resend_of_id, type, subject, attachment_count, open_measured, created_at, "
              "updated_at, status, status_occurred_at, status_source, status_event_id", self.email),
             ("email_content", "email_id, skeleton, cuts, sha256, size, smtputf8", self.content),
             ("attachment", "email_id, position, filename, sha256", self.attachment),

@@ -86,7 +86,7 @@ def _draft(email: Email, content: EmailContent, recipient: str, name: str) -> Dr
     html, _ = _html(content.skeleton)
     # Openings can be measured only where the first letter carried a pixel: its bytes are not added to.
     return Draft(recipient, name, email.contact_id, email.training_session_id, email.type, email.subject,
-                 html if _PIXEL.search(html) else "", "", files)  # fmt: skip
+                 html if _PIXEL.search(html) else "", "", files, email.opportunity_id)  # fmt: skip
 
 
 def _copier(content: EmailContent) -> Callable[..., mime.Frozen]:

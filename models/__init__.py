@@ -1,6 +1,7 @@
 """Columns, constraints, relations and tiny properties. No joins, no input or output, no request."""
 
 from models.contact import Contact
+from models.document import Document, DocumentKind, Evaluation, EvaluationMoment
 from models.email import (
     Address,
     Attachment,
@@ -13,13 +14,27 @@ from models.email import (
 )
 from models.event import DeliveryEvent, InboundMessage
 from models.finding import Export, SavedView, Segment, SegmentMember
+from models.opportunity import Opportunity, RecipientSpace, SpaceVisit, Stage
 from models.organisation import ApiToken, Organisation, User
-from models.training import Enrolment, Module, TrainingSession
+from models.planning import (
+    Anchor,
+    Automation,
+    BillingSource,
+    BusinessEvent,
+    EventOutcome,
+    PlannedEmail,
+    PlanState,
+    Rule,
+    TrainingType,
+)
+from models.template import Template, TemplateFormat, TemplateVersion
+from models.training import Enrolment, Module, Programme, TrainingSession
 
 __all__ = [
-    "Address", "ApiToken", "Attachment", "Blob", "Contact", "DeliveryEvent", "Email", "EmailContent", "Enrolment",
-    "Export",
-    "InboundMessage", "Mailing", "Module", "Organisation", "OutboxEntry", "SavedView", "Segment", "SegmentMember",
-    "Sender",
-    "TrainingSession", "User",
+    "Address", "Anchor", "ApiToken", "Attachment", "Automation", "BillingSource", "Blob", "BusinessEvent", "Contact",
+    "DeliveryEvent", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
+    "EvaluationMoment", "EventOutcome", "Export", "InboundMessage", "Mailing", "Module", "Opportunity",
+    "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace", "Rule", "SavedView",
+    "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "Template", "TemplateFormat", "TemplateVersion",
+    "TrainingSession", "TrainingType", "User",
 ]  # fmt: skip

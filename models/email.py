@@ -127,6 +127,7 @@ class Email(Model):
         UniqueConstraint("public_id"),
         _newest("ix_email_newest", "organisation_id"),
         _newest("ix_email_session", "training_session_id", where="training_session_id IS NOT NULL"),
+        _newest("ix_email_opportunity", "opportunity_id", where="opportunity_id IS NOT NULL"),
         _newest("ix_email_contact", "contact_id", where="contact_id IS NOT NULL"),
         _newest("ix_email_address", "address_id"),
         # docs/decisions/history-indexes.md says which filter each of these serves
@@ -154,6 +155,7 @@ class Email(Model):
     training_session_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("training_session.id", ondelete="SET NULL")
     )
+    opportunity_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("opportunity.id", ondelete="SET NULL"))
     sender_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("sender.id"), nullable=False)
     requested_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
     resend_of_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("email.id", ondelete="SET NULL"))

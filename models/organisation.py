@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from flask_login import UserMixin
-from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Index, Text, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Index, Text, Time, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -26,6 +26,12 @@ class Organisation(Model):
     phone: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     # "numéro de déclaration d'activité", printed on every convocation
     registration: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    # of letters and documents; the colour as #rrggbb
+    logo_sha256: Mapped[str | None] = mapped_column(Text, ForeignKey("blob.sha256"))
+    accent: Mapped[str] = mapped_column(Text, nullable=False, server_default="#0f6e84")
+    # between these local hours nothing automatic leaves; the same hour twice means never quiet
+    quiet_from: Mapped[time] = mapped_column(Time, nullable=False, server_default="20:00")
+    quiet_to: Mapped[time] = mapped_column(Time, nullable=False, server_default="08:00")
     track_opens: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
     created_at: Mapped[created]
 

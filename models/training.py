@@ -4,12 +4,50 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, bigid, created, one_of, owner, public_id, word
 from models.contact import Contact
 from models.words import SessionState
+
+
+class Programme(Model):
+    """A training programme: what sessions are runs of. `objectives` and `content` are what its document says."""
+
+    __tablename__ = "programme"
+    __table_args__ = (
+        UniqueConstraint("public_id"),
+        Index("ix_programme_title", "organisation_id", "title", "id"),
+        Index("ix_programme_training_type", "training_type_id"),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    public_id: Mapped[str] = mapped_column(Text, nullable=False, default=lambda: public_id("G", 8))
+    title: Mapped[str] = mapped_column(Text, nullable=False)
+    reference: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    training_type_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("training_type.id", ondelete="SET NULL")
+    )
+    duration_hours: Mapped[int | None] = mapped_column(SmallInteger)
+    audience: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    prerequisites: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    objectives: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    content: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    methods: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    created_at: Mapped[created]
 
 
 class TrainingSession(Model):
@@ -20,6 +58,7 @@ class TrainingSession(Model):
         one_of("state", SessionState),
         UniqueConstraint("public_id"),
         Index("ix_training_session_start", "organisation_id", "starts_on", "id"),
+        Index("ix_training_session_programme", "programme_id"),
     )
 
     id: Mapped[bigid]
@@ -30,6 +69,7 @@ class TrainingSession(Model):
     state: Mapped[SessionState] = word(SessionState, nullable=False, default=SessionState.PLANNED)
     place: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     notes: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    programme_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("programme.id", ondelete="SET NULL"))
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
     created_at: Mapped[created]
@@ -37,6 +77,7 @@ class TrainingSession(Model):
     modules: Mapped[list[Module]] = relationship(
         back_populates="training_session", order_by="Module.starts_at", cascade="all, delete-orphan"
     )
+    programme: Mapped[Programme | None] = relationship()
     enrolments: Mapped[list[Enrolment]] = relationship(
         back_populates="training_session", cascade="all, delete-orphan", order_by="Enrolment.id"
     )
@@ -79,6 +120,8 @@ class Enrolment(Model):
         BigInteger, ForeignKey("training_session.id", ondelete="CASCADE"), nullable=False
     )
     contact_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="CASCADE"), nullable=False)
+    # the modules followed; empty means all of them
+    module_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), nullable=False, server_default=text("'{}'"))
     created_at: Mapped[created]
 
     training_session: Mapped[TrainingSession] = relationship(back_populates="enrolments")

@@ -295,6 +295,7 @@ class ContactKind(Word):
     COMPANY = ("company", N_("Entreprise"), N_("Entreprises"), "building")
     TRAINER = ("trainer", N_("Intervenant"), N_("Intervenants"), "presentation")
     CUSTOMER = ("customer", N_("Client"), N_("Clients"), "user")
+    FUNDER = ("funder", N_("Financeur"), N_("Financeurs"), "stack-2")
 
 
 class SessionState(Word):
@@ -311,7 +312,12 @@ class EmailType(Word):
 
     FREE = ("free", N_("E-mail libre"))
     CONVOCATION = ("convocation", N_("Convocation"))
+    CONVOCATION_REMINDER = ("convocation_reminder", N_("Rappel de convocation"))
     EVALUATION = ("evaluation", N_("Évaluation"))
+    EVALUATION_PRE = ("evaluation_pre", N_("Évaluation préformation"))
+    EVALUATION_HOT = ("evaluation_hot", N_("Évaluation à chaud"))
+    EVALUATION_COLD = ("evaluation_cold", N_("Évaluation à froid"))
+    EVALUATION_REMINDER = ("evaluation_reminder", N_("Relance d'évaluation"))
     CONVENTION = ("convention", N_("Convention"))
     PROGRAMME = ("programme", N_("Programme"))
     RULES = ("rules", N_("Règlement intérieur"))
@@ -320,6 +326,9 @@ class EmailType(Word):
     CERTIFICATE = ("certificate", N_("Certificat de réalisation"))
     ATTENDANCE_CERTIFICATE = ("attendance_certificate", N_("Attestation d'assiduité"))
     INVOICE = ("invoice", N_("Facture"))
+    DOCUMENT = ("document", N_("Document"))
+    QUOTE = ("quote", N_("Devis"))
+    ALERT = ("alert", N_("Alerte interne"))
     INVOICE_ISSUED_DEBIT = ("invoice.issued_debit", N_("Nouvelle facture (prélèvement)"))
     INVOICE_ISSUED_TO_PAY = ("invoice.issued_to_pay", N_("Nouvelle facture à payer"))
     INVOICE_PAID = ("invoice.paid", N_("Facture payée"))
