@@ -16,7 +16,7 @@ from flask import current_app
 from sqlalchemy import Connection, Engine, create_engine, select, text
 
 from extensions import db, on_commit, ring, settings
-from mail import mime, tokens
+from mail import announcing, mime, tokens
 from mail.compose import Draft
 from mail.fold import Fact
 from mail.tracking import RECORD, parameters, record
@@ -52,15 +52,16 @@ def post(
     bytes (a resend copies those of the first e-mail).
     """
     connection = db.session.connection()
-    mailing_id = connection.execute(
+    mailing = connection.execute(
         text(
             "INSERT INTO mailing (organisation_id, request_key, requested_by_id) VALUES (:o, :k, :u) "
-            "ON CONFLICT (organisation_id, request_key) DO NOTHING RETURNING id"
+            f"ON CONFLICT (organisation_id, request_key) DO NOTHING RETURNING id, {announcing.LISTENED}"
         ),
         {"o": organisation.id, "k": request_key, "u": by.id if by else None},
-    ).scalar()
-    if mailing_id is None:
+    ).one_or_none()
+    if mailing is None:
         return _of_mailing(organisation, request_key)
+    mailing_id, listened = mailing
     now = connection.execute(text("SELECT now()")).scalar_one()
     ids = connection.execute(
         text("SELECT nextval(pg_get_serial_sequence('email', 'id')) FROM generate_series(1, :n)"), {"n": len(drafts)}
@@ -98,6 +99,8 @@ def post(
             json.dumps({"by": by.name}) if by else None,
         ))  # fmt: skip
     copies.write(connection)
+    if listened:
+        announcing.requested(connection, mailing_id)
     on_commit(lambda: ring("drain", "send"))
     return list(db.session.scalars(select(Email).where(Email.mailing_id == mailing_id).order_by(Email.id)))
 

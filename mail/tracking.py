@@ -1,7 +1,8 @@
 """record(facts): append what is new, raise the stored status. The only writer of events and of status.
 
 One statement for a batch of any size, inside the caller's transaction: facts already known change nothing, and the
-stored status is the maximum of (rank, occurred_at, source, event id), so neither order nor concurrency matters.
+stored status is the maximum of (rank, occurred_at, source, event id), so neither order nor concurrency matters. What
+changed is told to webhooks by mail.announcing's parts of it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from extensions import db
+from mail.announcing import ANNOUNCED, HEARD
 from mail.fold import LEFT_RANKS, Fact
 from models.words import MARK_OF_KIND, Mark, verdict
 
@@ -44,7 +46,7 @@ incoming AS MATERIALIZED (
   SELECT fresh.email_id, bit_or(fresh.mark) AS mark,
          min(fresh.occurred_at) FILTER (WHERE fresh.rank BETWEEN {LEFT_RANKS[0]} AND {LEFT_RANKS[-1]}) AS left_at
   FROM fresh GROUP BY fresh.email_id
-), raised AS (
+), {HEARD}, raised AS (
   UPDATE email SET
     marks = email.marks | news.mark,
     sent_at = least(email.sent_at, news.left_at),
@@ -61,10 +63,11 @@ incoming AS MATERIALIZED (
         (best.rank, best.occurred_at, best.source COLLATE "C", best.source_event_id COLLATE "C")
         > (email.status_rank, email.status_occurred_at, email.status_source COLLATE "C",
            email.status_event_id COLLATE "C"), false) AS wins) AS comparison)
-  FROM news LEFT JOIN best ON best.email_id = news.email_id
+  FROM news LEFT JOIN best ON best.email_id = news.email_id LEFT JOIN heard ON heard.id = news.email_id
   WHERE email.id = news.email_id
-  RETURNING email.id, email.public_id, email.status
-)"""
+  RETURNING email.id, email.organisation_id, email.status, email.reason, email.status_occurred_at,
+    heard.status AS status_before
+), {ANNOUNCED}"""
 
 
 def parameters(facts: Sequence[Fact]) -> dict[str, list[Any]]:

@@ -29,12 +29,13 @@ from models.planning import (
 )
 from models.template import Template, TemplateFormat, TemplateVersion
 from models.training import Enrolment, Module, Programme, TrainingSession
+from models.webhook import DeliveryState, OffReason, Trouble, WebhookDelivery, WebhookEndpoint, WebhookTry
 
 __all__ = [
     "Address", "Anchor", "ApiToken", "Attachment", "Automation", "BillingSource", "Blob", "BusinessEvent", "Contact",
-    "DeliveryEvent", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
-    "EvaluationMoment", "EventOutcome", "Export", "InboundMessage", "Mailing", "Module", "Opportunity",
+    "DeliveryEvent", "DeliveryState", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
+    "EvaluationMoment", "EventOutcome", "Export", "InboundMessage", "Mailing", "Module", "OffReason", "Opportunity",
     "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace", "Rule", "SavedView",
     "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "Template", "TemplateFormat", "TemplateVersion",
-    "TrainingSession", "TrainingType", "User",
+    "TrainingSession", "TrainingType", "Trouble", "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip
