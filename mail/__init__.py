@@ -1,6 +1,7 @@
-"""From "someone wants to write" to "what became of it is known". Its face: post, preview, resend, record.
+"""From "someone wants to write" to "what became of it is known". Its face: post, cancel, send_now, record.
 
-compose and preview render; post freezes and queues; a worker's drain sends; record takes in what comes back.
+post freezes and queues; a worker's drain sends; cancel and send_now decide about what still waits; record takes in
+what comes back. Rendering is compose's, sending again resend's.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 from flask import Flask
 
 from mail.outbox import post, resume, sweep
+from mail.scheduled import cancel, send_now
 from mail.tracking import record
 from mail.transport import TrackedMail
 
-__all__ = ["post", "record", "resume", "setup", "sweep"]
+__all__ = ["cancel", "post", "record", "resume", "send_now", "setup", "sweep"]
 
 
 def setup(app: Flask) -> None:

@@ -45,11 +45,13 @@ def post(
     bulk: bool | None = None,
     resend_of: Email | None = None,
     freeze: Callable[..., mime.Frozen] = mime.freeze,
+    send_at: datetime | None = None,
 ) -> list[Email]:
     """Freeze the drafts and put them in the outbox, in the caller's transaction; workers are rung after its commit.
 
     The same `request_key` again gives the e-mails of the first time: a double click sends once. `freeze` makes the
-    bytes (a resend copies those of the first e-mail).
+    bytes (a resend copies those of the first e-mail). Before `send_at` nothing is tried (mail.scheduled.cancel and
+    send_now decide otherwise); a moment gone by, like None, means at once.
     """
     connection = db.session.connection()
     mailing = connection.execute(
@@ -63,6 +65,7 @@ def post(
         return _of_mailing(organisation, request_key)
     mailing_id, listened = mailing
     now = connection.execute(text("SELECT now()")).scalar_one()
+    first_try = max(now, send_at or now)
     ids = connection.execute(
         text("SELECT nextval(pg_get_serial_sequence('email', 'id')) FROM generate_series(1, :n)"), {"n": len(drafts)}
     ).scalars()
@@ -77,13 +80,13 @@ def post(
             sender,
             message_id=message_id(email_id, sender),
             pixel_url=pixel_url(email_id) if organisation.track_opens and draft.html else None,
-            date=now,
+            date=first_try,
         )
         public_ids.append(public_id("E", 12))
         copies.email.append((
             email_id, organisation.id, public_ids[-1], mailing_id, address_id, draft.contact_id,
-            draft.training_session_id, draft.opportunity_id, sender.id, by.id if by else None, resend_of.id if resend_of else None,
-            str(draft.type), draft.subject, len(draft.files), bool(organisation.track_opens and draft.html), now, now,
+            draft.training_session_id, draft.opportunity_id, sender.id, by.id if by else None,
+            resend_of.id if resend_of else None, str(draft.type), draft.subject, len(draft.files), bool(organisation.track_opens and draft.html), now, now,
             Status.REQUESTED.value, now, "user", REQUESTED,
         ))  # fmt: skip
         copies.content.append((
@@ -91,8 +94,8 @@ def post(
         ))  # fmt: skip
         copies.attachment += [(email_id, n, file.filename, file.sha256) for n, file in enumerate(draft.files, 1)]
         copies.outbox.append((
-            email_id, organisation.id, sender.id, envelope, priority, QueueState.WAITING.value, now,
-            now + GIVE_UP_AFTER,
+            email_id, organisation.id, sender.id, envelope, priority, QueueState.WAITING.value, first_try,
+            first_try + GIVE_UP_AFTER,
         ))  # fmt: skip
         copies.event.append((
             organisation.id, email_id, EventKind.REQUESTED.value, "user", REQUESTED, now,
@@ -146,8 +149,8 @@ class _Copies:
         cursor = connection.connection.cursor()
         for table, columns, rows in (
             ("email", "id, organisation_id, public_id, mailing_id, address_id, contact_id, training_session_id, "
-             "opportunity_id, sender_id, requested_by_id, resend_of_id, type, subject, attachment_count, open_measured, created_at, "
-             "updated_at, status, status_occurred_at, status_source, status_event_id", self.email),
+             "opportunity_id, sender_id, requested_by_id, resend_of_id, type, subject, attachment_count, "
+             "open_measured, created_at, updated_at, status, status_occurred_at, status_source, status_event_id", self.email),
             ("email_content", "email_id, skeleton, cuts, sha256, size, smtputf8", self.content),
             ("attachment", "email_id, position, filename, sha256", self.attachment),
             ("outbox_entry", "email_id, organisation_id, sender_id, recipient, priority, state, next_attempt_at, "

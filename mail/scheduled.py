@@ -1,0 +1,73 @@
+"""cancel, send_now: what a person may still decide about an e-mail that waits in the outbox.
+
+Only an entry that nobody has leased moves, so that no e-mail is cancelled while it may be on the line: from the moment
+a worker holds it, the answer is no. Beside mail.outbox the only writer of outbox_entry.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from sqlalchemy import text
+
+from extensions import db, on_commit, ring
+from mail import mime
+from mail.fold import Fact
+from mail.tracking import record
+from models import Email, EmailContent, User
+from models.words import EventKind, QueueState, Reason
+
+_WAITING = {"waiting": QueueState.WAITING.value}
+
+
+def cancel(email: Email, by: User | None) -> bool:
+    """Never send an e-mail that has not left, in the caller's transaction: its history says who cancelled it.
+
+    False where it is too late for that: a worker holds it, it has left, or it was cancelled before.
+    """
+    taken = db.session.execute(
+        text("DELETE FROM outbox_entry WHERE email_id = :id AND state = :waiting RETURNING clock_timestamp()"),
+        {"id": email.id} | _WAITING,
+    ).scalar()
+    if taken is None:
+        return False
+    said = {"by": by.name} if by else None
+    record([Fact(email.id, EventKind.NOT_SENT, "user", "cancelled", taken, Reason.CANCELLED, data=said)])
+    db.session.expire(email)
+    return True
+
+
+def send_now(email: Email, by: User | None) -> bool:
+    """Let an e-mail that was planned for later, or waits for another try, leave at once, in the caller's transaction.
+
+    False where there is nothing to hasten: a worker holds it, it has left, or its time has come already. The Date of
+    one never tried becomes today's: a message from the future looks like spam.
+    """
+    row = db.session.execute(
+        text(
+            "UPDATE outbox_entry SET give_up_at = give_up_at - (next_attempt_at - now()), next_attempt_at = now() "
+            "WHERE email_id = :id AND state = :waiting AND next_attempt_at > now() "
+            "RETURNING next_attempt_at, attempt_count"
+        ),
+        {"id": email.id} | _WAITING,
+    ).one_or_none()
+    if row is None:
+        return False
+    content = db.session.get(EmailContent, email.id)
+    if content is not None and not row.attempt_count:
+        frozen = mime.sealed(_dated(content.skeleton, row.next_attempt_at), content.cuts, content.smtputf8)
+        content.skeleton, content.sha256 = frozen.skeleton, frozen.sha256
+    said = {"by": by.name} if by else None
+    event_id = f"now {row.next_attempt_at.isoformat()}"
+    record([Fact(email.id, EventKind.REQUESTED, "user", event_id, row.next_attempt_at, data=said)])
+    on_commit(lambda: ring("drain", "send"))
+    return True
+
+
+def _dated(skeleton: bytes, moment: datetime) -> bytes:
+    """The message with another Date, as long as the first: what was cut out of it stays where it was."""
+    head, blank, body = skeleton.partition(b"\r\n\r\n")
+    line = b"Date: " + format_datetime(moment.astimezone(UTC)).encode()
+    return re.sub(rb"(?im)^Date: [^\r\n]*", line, head, count=1) + blank + body
