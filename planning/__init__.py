@@ -1,0 +1,1 @@
+"""What should be sent, to whom, when: dated rules, business events, and who still misses what."""
