@@ -14,7 +14,7 @@ from models.email import (
 )
 from models.event import DeliveryEvent, InboundMessage
 from models.finding import Export, SavedView, Segment, SegmentMember
-from models.opportunity import Opportunity, RecipientSpace, SpaceVisit, Stage
+from models.opportunity import Opportunity, RecipientSpace, SpaceVisit, Stage, StageChange
 from models.organisation import ApiToken, Organisation, User
 from models.planning import (
     Anchor,
@@ -36,6 +36,6 @@ __all__ = [
     "DeliveryEvent", "DeliveryState", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
     "EvaluationMoment", "EventOutcome", "Export", "InboundMessage", "Mailing", "Module", "OffReason", "Opportunity",
     "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace", "Rule", "SavedView",
-    "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "Template", "TemplateFormat", "TemplateVersion",
-    "TrainingSession", "TrainingType", "Trouble", "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
+    "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "StageChange", "Template", "TemplateFormat",
+    "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip

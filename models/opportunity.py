@@ -52,6 +52,24 @@ class Opportunity(Model):
     owner: Mapped[User | None] = relationship()
 
 
+class StageChange(Model):
+    """A stage an opportunity has come to, when and by whom (nobody: by an e-mail that left)."""
+
+    __tablename__ = "stage_change"
+    __table_args__ = (one_of("stage", Stage), Index("ix_stage_change_opportunity", "opportunity_id", "id"))
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    opportunity_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("opportunity.id", ondelete="CASCADE"), nullable=False
+    )
+    stage: Mapped[Stage] = word(Stage, nullable=False)
+    by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
+    created_at: Mapped[created]
+
+    by: Mapped[User | None] = relationship()
+
+
 class RecipientSpace(Model):
     """A person's own page of what was sent to them for one session; the signed link names it, revoking closes it."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, time
 from typing import Any
 
 from flask_login import UserMixin
-from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Index, Text, Time, UniqueConstraint, func, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, ForeignKey, Index, Text, Time, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -32,6 +32,10 @@ class Organisation(Model):
     # between these local hours nothing automatic leaves; the same hour twice means never quiet
     quiet_from: Mapped[time] = mapped_column(Time, nullable=False, server_default="20:00")
     quiet_to: Mapped[time] = mapped_column(Time, nullable=False, server_default="08:00")
+    # the e-mails (EmailType values) each learner of a session without a type of training must receive
+    required: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), nullable=False, server_default=text("'{convocation,evaluation_hot,certificate}'")
+    )
     track_opens: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
     created_at: Mapped[created]
 

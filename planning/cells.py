@@ -61,8 +61,6 @@ REQUIRABLE: dict[EmailType, Rule] = {
     EmailType.ATTENDANCE_CERTIFICATE: Rule.CERTIFICATE,
     EmailType.EVALUATION_COLD: Rule.EVALUATION_COLD,
 }
-# What a session without a type of training requires.
-DEFAULT = (EmailType.CONVOCATION.value, EmailType.EVALUATION_HOT.value, EmailType.CERTIFICATE.value)
 # E-mails of types that say the same as a required one: from before evaluations had moments.
 SAME_AS = {EmailType.EVALUATION.value: EmailType.EVALUATION_HOT}
 # What decides that an e-mail never left; it then tells nothing about what the person has.

@@ -21,7 +21,6 @@ from extensions import db
 from models import Automation, Organisation, PlanState, Programme, Rule, TrainingSession, TrainingType
 from models.words import EmailType, Reason, SessionState, Status
 from planning.cells import (
-    DEFAULT,
     REQUIRABLE,
     SAME_AS,
     SILENT,
@@ -227,7 +226,7 @@ def _frame(row: Any, organisation: Organisation) -> _Frame:
     timing: dict[Rule, tuple[int, Any]] = {rule: (rule.days, rule.at) for rule in Rule}
     for _own, rule, days, at in sorted(row.settings or (), key=lambda one: one[0]):  # the session's own after
         timing[Rule(rule)] = (days, datetime.strptime(at[:5], "%H:%M").time())
-    required = row.required if row.type_name is not None else DEFAULT
+    required = row.required if row.type_name is not None else organisation.required
     return _Frame(row, ordered(required), timing)
 
 

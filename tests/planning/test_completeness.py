@@ -84,7 +84,6 @@ def test_from_when_an_e_mail_is_needed_across_the_change_of_hour() -> None:
 
 def test_what_can_be_required_is_in_order_and_has_a_rule() -> None:
     assert cells.ordered(["certificate", "nonsense", "convocation"]) == [EmailType.CONVOCATION, EmailType.CERTIFICATE]
-    assert set(cells.DEFAULT) <= {type.value for type in cells.REQUIRABLE}
     assert [t for t in cells.REQUIRABLE if cells.before_start(t)] == [
         EmailType.PROGRAMME, EmailType.EVALUATION_PRE, EmailType.CONVOCATION, EmailType.RULES,
         EmailType.WELCOME_BOOKLET, EmailType.CONVOCATION_REMINDER,
@@ -123,6 +122,9 @@ def states(made: TrainingSession, house: House, now: datetime = NOW) -> dict[str
 
 def test_the_matrix_of_a_session(cassiopee: House, boreale: House) -> None:
     made = session_with(cassiopee)
+    assert cells.ordered(cassiopee.organisation.required) == [
+        EmailType.CONVOCATION, EmailType.EVALUATION_HOT, EmailType.CERTIFICATE,
+    ]  # fmt: skip
     ada, bob, cyd, dan = enrolled(cassiopee, made, "Ada Adam", "Bob Bril", "Cyd Cros", "Dan Dupe")
     enrolled(cassiopee, made, "Le Formateur", kind=ContactKind.TRAINER)
     other = session_with(cassiopee, title="Autre")
