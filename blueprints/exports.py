@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from flask import Blueprint, abort, flash, redirect, request, send_file, url_for
 from flask_login import current_user
@@ -17,7 +18,7 @@ from blueprints.own_origin import own_path
 from blueprints.support import allow, page
 from errors import UserMistake
 from extensions import db
-from history import Scope, export, export_jobs, sentences
+from history import Scope, export, export_jobs, sentences, short_links
 from history.export_cells import Format
 from i18n import _, ngettext
 from models import Export
@@ -66,6 +67,9 @@ def index() -> Response:
 def new() -> Response:
     """What a job would make, before it is asked for."""
     asked = request.query_string.decode("ascii", "ignore")
+    if "v" in request.args:  # words kept out of addresses
+        opened = short_links.read(current_user, request.args.items(multi=True))
+        asked = urlencode([("in", request.args.get("in", "")), *opened.to_query()])
     format_, scope, query = _asked(request.args.get("format", "csv-excel"), asked)
     return _offer(format_, scope, query)
 
@@ -74,8 +78,9 @@ def new() -> Response:
 @allow(Permission.EXPORT)
 def create() -> Response:
     format_, scope, query = _asked(request.form.get("format", ""), request.form.get("query", ""))
+    filter_, columns = export_jobs.read_query(query)[1], export_jobs.columns_of(query)
     try:
-        export_jobs.ask(current_user, scope, export_jobs.read_query(query)[1], format_)
+        export_jobs.ask(current_user, scope, filter_, format_, columns)
         db.session.commit()
     except UserMistake as mistake:
         db.session.rollback()
@@ -151,7 +156,7 @@ def _asked(name: str, query: str) -> tuple[Format, Scope, str]:
     except ValueError:  # more fields than any page of ours sends
         abort(400)
     scope = export_jobs.scope_of(current_user.organisation, key) or abort(404)
-    return format_, scope, export_jobs.query_of(scope, filter_)
+    return format_, scope, export_jobs.query_of(scope, filter_, export_jobs.columns_of(query))
 
 
 def _offer(format_: Format, scope: Scope, query: str, mistake: UserMistake | None = None) -> Response:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
 from errors import UserMistake
 
@@ -23,6 +23,7 @@ _DETAILS = {
     404: "There is no such thing, or it is another organisation's.",
     405: "This address does not take this method; Allow says which it takes.",
     413: "The request is larger than the server takes.",
+    416: "The file has no such range: Content-Range says how long it is.",
     429: "Too many requests with this token: wait for the seconds that Retry-After says.",
     500: "The server made a mistake. It is in the log under this request id.",
     503: "The database is away for a moment: try again after the seconds that Retry-After says.",
@@ -46,7 +47,7 @@ def asked() -> bool:
 
 
 def answer(error: HTTPException) -> Response:
-    """The error as a problem, with the headers it carries (Allow, Retry-After, WWW-Authenticate)."""
+    """The error as a problem, with the headers it carries (Allow, Content-Range, Retry-After, WWW-Authenticate)."""
     code = error.code or 500
     own = isinstance(error, Problem)
     detail = (error.description if own else _DETAILS.get(code)) or error.description or ""
@@ -61,6 +62,8 @@ def answer(error: HTTPException) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if own:
         response.headers.update(error.headers)  # type: ignore[attr-defined]
+    if isinstance(error, RequestedRangeNotSatisfiable) and error.length is not None:
+        response.headers["Content-Range"] = f"{error.units} */{error.length}"
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     if getattr(error, "retry_after", None) is not None:

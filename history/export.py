@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import psycopg
 
 from extensions import db, settings
 from history import workbook
-from history.export_cells import Format, as_lines, cells, headings
+from history.export_cells import NAMES, Format, as_lines, cells, headings
 from history.filters import HistoryFilter
 from history.query import Question
 from history.scope import Scope
@@ -35,13 +35,14 @@ _DIALECT = psycopg.dialect()
 
 
 def stream(
-    scope: Scope, filter_: HistoryFilter, now: datetime, format_: Format, most: int | None = None
-) -> Iterator[bytes]:
+    scope: Scope, filter_: HistoryFilter, now: datetime, format_: Format, most: int | None = None,
+    columns: Sequence[str] = NAMES,
+) -> Iterator[bytes]:  # fmt: skip
     """The file in chunks of about 64 KiB, memory flat. The first chunk is read at once, so that what is wrong is known
     before an answer begins. Whoever knows that there are no more than `most` rows gets them sooner."""
-    chunks = _chunks(Question(scope, filter_, now), scope.zone, format_, most)
+    chunks = _chunks(Question(scope, filter_, now), scope.zone, format_, most, columns)
     if format_ is Format.XLSX:
-        chunks = _workbook(chunks)
+        chunks = _workbook(chunks, columns)
     first = next(chunks)
 
     def all_of_it() -> Iterator[bytes]:
@@ -71,14 +72,14 @@ def more_than(scope: Scope, filter_: HistoryFilter, now: datetime, rows: int) ->
     return db.session.execute(select(func.count()).select_from(found)).scalar_one() > rows
 
 
-def opening(format_: Format) -> bytes:
+def opening(format_: Format, columns: Sequence[str] = NAMES) -> bytes:
     """What stands before the first row."""
     if format_ is Format.JSON:
         return b"["
     if format_ in (Format.NDJSON, Format.XLSX):
         return b""
-    excel = format_ is Format.EXCEL
-    return (b"\xef\xbb\xbf" if excel else b"") + ((";" if excel else ",").join(headings(format_)) + "\r\n").encode()
+    mark, between = ("\ufeff", ";") if format_ is Format.EXCEL else ("", ",")
+    return f"{mark}{between.join(headings(format_, columns).values())}\r\n".encode()
 
 
 def framed(batches: Iterable[bytes], format_: Format, first: bool = True) -> Iterator[bytes]:
@@ -114,9 +115,11 @@ def copied(connection: Connection, rows: Select[Any], format_: Format) -> Iterat
             yield batch
 
 
-def _chunks(question: Question, zone: str, format_: Format, most: int | None) -> Iterator[bytes]:
-    columns = cells(zone, format_)
-    rows = question.all_rows(columns) if most is None else question.part(columns, most, None)
+def _chunks(
+    question: Question, zone: str, format_: Format, most: int | None, columns: Sequence[str]
+) -> Iterator[bytes]:
+    shown = cells(zone, format_, columns)
+    rows = question.all_rows(shown) if most is None else question.part(shown, most, None)
     # A connection of its own: the request's is given back before the stream ends.
     with db.engine.connect() as connection:
         cursor = connection.connection.cursor()
@@ -125,12 +128,12 @@ def _chunks(question: Question, zone: str, format_: Format, most: int | None) ->
             # Along an index from the first row on, where the planner would sort everything before the first byte.
             cursor.execute("SET LOCAL enable_sort = off")
         batches = copied(connection, rows, format_)
-        yield opening(format_)
+        yield opening(format_, columns)
         yield from framed(batches, format_)
         yield closing(format_)
 
 
-def _workbook(rows: Iterator[bytes]) -> Iterator[bytes]:
+def _workbook(rows: Iterator[bytes], columns: Sequence[str]) -> Iterator[bytes]:
     """A workbook made of `rows` in a folder that is gone afterwards."""
     folder = settings().places.exports
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +141,7 @@ def _workbook(rows: Iterator[bytes]) -> Iterator[bytes]:
         lines, book = Path(made, "rows"), Path(made, "book.xlsx")
         with lines.open("wb") as file:
             file.writelines(rows)
-        workbook.write(lines, book, headings(Format.XLSX))
+        workbook.write(lines, book, headings(Format.XLSX, columns))
         with book.open("rb") as file:
             while chunk := file.read(65536):
                 yield chunk

@@ -6,6 +6,7 @@ apostrophe: so a reader that drops one gets the value back. JSON carries it bare
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -88,18 +89,28 @@ FIELDS: tuple[tuple[str, str, ColumnElement[Any]], ...] = (
     ("sender", N_("Expéditeur"), Sender.address),
     ("requested_by", N_("Demandé par"), User.name),
 )  # fmt: skip
+NAMES = tuple(field for field, *_rest in FIELDS)
 _WRITTEN_BY_PEOPLE = {"recipient", "name", "contact_name", "session_title", "subject", "attachment_names", "type",
                       "sender", "requested_by"}  # fmt: skip
 
 
-def headings(format_: Format) -> list[str]:
-    """The first row: stable names for programs, words for people."""
-    return [_(heading) if format_.is_translated else field for field, heading, _what in FIELDS]
+def chosen(names: Iterable[str]) -> tuple[str, ...]:
+    """The columns of an export: those named, in their order, after `id`, by which a row is found again and a job goes
+    on where it stopped. None named: all of them. What is no column is dropped."""
+    named = [name for name in dict.fromkeys(names) if name in NAMES]
+    return ("id", *(name for name in named if name != "id")) if named else NAMES
 
 
-def cells(zone: str, format_: Format) -> list[ColumnElement[Any]]:
-    """Every column's cell as that format writes it; moments in `zone` where people read them."""
-    return [_cell(field, what, zone, format_).label(field) for field, _heading, what in FIELDS]
+def headings(format_: Format, columns: Sequence[str] = NAMES) -> dict[str, str]:
+    """Column → what the first row says of it: stable names for programs, words for people."""
+    said = {field: _(heading) if format_.is_translated else field for field, heading, _what in FIELDS}
+    return {field: said[field] for field in columns}
+
+
+def cells(zone: str, format_: Format, columns: Sequence[str] = NAMES) -> list[ColumnElement[Any]]:
+    """Each column's cell as that format writes it; moments in `zone` where people read them."""
+    known = {field: what for field, _heading, what in FIELDS}
+    return [_cell(field, known[field], zone, format_).label(field) for field in columns]
 
 
 def as_lines(rows: Select[Any], format_: Format) -> Select[Any]:

@@ -8,6 +8,7 @@ person runs at a time. Who may ask is the caller's; the work itself is history.e
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
@@ -19,7 +20,7 @@ import i18n
 from errors import UserMistake
 from extensions import db, on_commit, ring, settings
 from history import export
-from history.export_cells import Format
+from history.export_cells import NAMES, Format, chosen
 from history.filters import DEFAULT_LIMIT, HistoryFilter
 from history.scope import Scope
 from models import Contact, Export, Organisation, TrainingSession, User
@@ -64,10 +65,11 @@ def scope_of(organisation: Organisation, key: str) -> Scope | None:
     return Scope(organisation.id, session, contact, organisation.timezone)
 
 
-def query_of(scope: Scope, filter_: HistoryFilter) -> str:
-    """Scope and filter as the text that read_query() reads: `in` and the filter's own canonical pairs."""
-    key = scope_key(scope)
-    return urlencode([*([("in", key)] if key else []), *filter_.with_(limit=DEFAULT_LIMIT).to_query()])
+def query_of(scope: Scope, filter_: HistoryFilter, columns: Sequence[str] = NAMES) -> str:
+    """Scope, filter and columns as the text that read_query() and columns_of() read: `in`, the filter's own canonical
+    pairs, and `columns` where they are not all of them in the usual order."""
+    key, named = scope_key(scope), [("columns", name) for name in columns if tuple(columns) != NAMES]
+    return urlencode([*([("in", key)] if key else []), *filter_.with_(limit=DEFAULT_LIMIT).to_query(), *named])
 
 
 def read_query(query: str) -> tuple[str, HistoryFilter]:
@@ -76,26 +78,35 @@ def read_query(query: str) -> tuple[str, HistoryFilter]:
     return dict(pairs).get("in", "")[:40], HistoryFilter.from_query(pairs)
 
 
-def ask(user: User, scope: Scope, filter_: HistoryFilter, format_: Format) -> Export:
+def columns_of(query: str) -> tuple[str, ...]:
+    """The columns out of query_of()'s text."""
+    return chosen(value for name, value in parse_qsl(query[:8000], max_num_fields=200) if name == "columns")
+
+
+def ask(
+    user: User, scope: Scope, filter_: HistoryFilter, format_: Format, columns: Sequence[str] = NAMES,
+    named: str | None = None, quiet: bool = False,
+) -> Export:  # fmt: skip
     """A new export of `user`, to be committed by the caller; the same again while one is under way is that one.
 
-    Raises UserMistake when it is not for that role, or too many wait.
+    With `named` it is a new one in any case and that is its public id, not taken yet. `quiet`: no notice on screen when
+    it is ready. Raises UserMistake when it is not for that role, or too many wait.
     """
-    now, query = datetime.now(UTC), query_of(scope, filter_)
+    now, query = datetime.now(UTC), query_of(scope, filter_, columns)
     if not user.may(Permission.EXPORT_LARGE) and export.more_than(scope, filter_, now, AT_ONCE):
         raise UserMistake(NOT_ALLOWED)
     db.session.execute(select(User.id).where(User.id == user.id).with_for_update())  # two clicks, one export
     mine = select(Export).where(Export.user_id == user.id, Export.state.in_(UNDER_WAY))
     waiting = list(db.session.scalars(mine))
     for same in waiting:
-        if (same.query, same.format) == (query, format_.value):
+        if named is None and (same.query, same.format, same.language) == (query, format_.value, i18n.language()):
             return same
     if len(waiting) >= MOST_UNDER_WAY:
         raise UserMistake(_TOO_MANY)
     asked = Export(
         organisation_id=user.organisation_id, user_id=user.id, format=format_.value, query=query,
         language=i18n.language(), filename=export.filename(filter_, now, scope.zone, format_), created_at=now,
-        state=ExportState.WAITING,
+        state=ExportState.WAITING, seen_at=now if quiet else None, **({"public_id": named} if named else {}),
     )  # fmt: skip
     db.session.add(asked)
     db.session.flush()

@@ -57,6 +57,7 @@ class _Task:
     format: Format
     question: Question
     zone: str
+    columns: tuple[str, ...]
     size: int
     last_key: str
 
@@ -129,8 +130,9 @@ def _task(export_id: int) -> _Task | None:
     begun = update(Export).where(Export.id == export_id, Export.state.in_(export_jobs.UNDER_WAY))
     begun = begun.values(state=ExportState.RUNNING, started_at=func.coalesce(Export.started_at, func.now()))
     question = Question(scope, filter_, asked.created_at)
+    columns = export_jobs.columns_of(asked.query)
     task = _Task(
-        asked.id, asked.public_id, Format(asked.format), question, scope.zone, asked.size, asked.last_key
+        asked.id, asked.public_id, Format(asked.format), question, scope.zone, columns, asked.size, asked.last_key
     )  # fmt: skip
     db.session.execute(begun)
     db.session.commit()
@@ -149,7 +151,8 @@ def _write(task: _Task, between: Callable[..., None]) -> None:
         room = export_jobs.room_of(task.public_id)
         room.mkdir(exist_ok=True)
         whole = room / "book.xlsx"
-        workbook.write(part, whole, headings(task.format), _seldom(lambda done: between(task, done_count=done)))
+        told = _seldom(lambda done: between(task, done_count=done))
+        workbook.write(part, whole, headings(task.format, task.columns), told)
         with whole.open("rb") as file:
             os.fsync(file.fileno())
     size = whole.stat().st_size
@@ -177,7 +180,7 @@ def _seldom(step: Callable[[int], None], seconds: float = 1.0) -> Callable[[int]
 
 def _copy(task: _Task, file: IO[bytes], between: Callable[..., None]) -> int:
     """Write all rows to `file`, going on where it stops if that is a place to go on from; returns how many."""
-    question, columns = task.question, cells(task.zone, task.format)
+    question, columns = task.question, cells(task.zone, task.format, task.columns)
     most = PART_OF_WORDS if question.texts else PART
     with db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as reading:
         cursor, rows = _resumed(task, file)
@@ -209,10 +212,10 @@ def _resumed(task: _Task, file: IO[bytes]) -> tuple[Cursor | None, int]:
         lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
         file.seek(task.size)
         # What stands before the first row: a head line of CSV; JSON's bracket, whose line has no end of its own.
-        return cursor, lines - export.opening(task.format).count(b"\n")
+        return cursor, lines - export.opening(task.format, task.columns).count(b"\n")
     file.truncate(0)
     file.seek(0)
-    file.write(export.opening(task.format))
+    file.write(export.opening(task.format, task.columns))
     return None, 0
 
 

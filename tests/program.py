@@ -40,9 +40,9 @@ class Program:
         assert response.status_code == status, (
             f"{method} {path}: {response.status_code}, {status} expected\n{response.get_data(as_text=True)[:2000]}"
         )
-        if response.mimetype in ("application/json", "application/problem+json"):
-            return response.get_json()
-        return response.get_data()
+        whole = response.get_data()
+        response.close()  # a file that is sent is open until then
+        return response.get_json() if response.mimetype in ("application/json", "application/problem+json") else whole
 
     def open(self, method: str, path: str, **kwargs: Any) -> TestResponse:
         headers = dict(kwargs.pop("headers", {}))

@@ -49,7 +49,8 @@ def world(app: Flask, cassiopee: House) -> World:
         "email_id": sent["items"][0]["id"],
         "segment_id": "G-canari1",
     }
-    return World(cassiopee, ids | {"position": "1"})
+    asked = Program(app, cassiopee.admin).post("/exports", {"subject": "canari"})
+    return World(cassiopee, ids | {"position": "1", "export_id": asked["id"]})
 
 
 # operation → (scope it needs, a body it would take)
@@ -250,3 +251,39 @@ def test_every_filter_of_the_page_is_a_parameter(app: Flask) -> None:
     known = {parameter["name"] for parameter in operation["parameters"]}
     names = {"first": "from", "last": "to"}
     assert known == {names.get(field.name, field.name) for field in fields(HistoryFilter)} | {"event"}
+
+
+def test_every_list_has_an_etag_and_tells_what_changed(app: Flask, world: World) -> None:
+    program = Program(app, world.house.admin)
+    lists = [path.removeprefix(PREFIX) for name, method, path in operations(app)
+             if method == "GET" and "{" not in path and name != "export_emails"]  # fmt: skip
+    assert len(lists) >= 7
+    for path in lists:
+        program.get(path)
+        tag, link = program.last.headers["ETag"], program.last.headers.get("Link")
+        assert "no-cache" in program.last.headers["Cache-Control"]
+        for shown in (tag, f'"other", {tag}', "*", "W/" + tag):
+            program.get(path, 304, headers={"If-None-Match": shown})
+            assert not program.last.get_data() and program.last.headers["ETag"] == tag, path
+            assert program.last.headers.get("Link") == link and program.last.headers["Cache-Control"], path
+        program.get(path, headers={"If-None-Match": '"other"'})
+    program.get("/contacts")
+    tag = program.last.headers["ETag"]
+    program.patch(f"/contacts/{world.ids['contact_id']}", {"phone": "01"})
+    assert "ETag" not in program.last.headers
+    assert program.get("/contacts", headers={"If-None-Match": tag})["items"][0]["phone"] == "01"
+
+
+def test_every_wrong_method_and_media_type_is_a_problem(app: Flask, world: World) -> None:
+    program = Program(app, world.house.admin)
+    known: dict[str, set[str]] = {}
+    for _name, method, path in operations(app):
+        known.setdefault(path, set()).add(method)
+    for path, methods in known.items():
+        address = filled(path, world.ids)
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods:
+            program.ask(method, address, 405)
+            assert methods <= {one.strip() for one in program.last.headers["Allow"].split(",")}, path
+        for method in methods & {"POST", "PATCH"}:
+            if not path.endswith("/attachments"):
+                program.ask(method, address, 415, data="<x/>", content_type="application/xml")

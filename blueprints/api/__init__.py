@@ -1,6 +1,10 @@
-"""/api/v1 for programs: e-mails, contacts, segments, sessions. Shapes and examples: docs/api.md and /api/v1/docs."""
+"""/api/v1 for programs: e-mails, exports, contacts, segments, sessions.
 
-from blueprints.api import contacts, emails, me, openapi, segments, sending, sessions, uploads
+A module says its own routes; adding one is naming it here, and its tag in openapi. Shapes and examples: docs/api.md and
+/api/v1/docs.
+"""
+
+from blueprints.api import contacts, emails, exports, me, openapi, segments, sending, sessions, uploads
 from blueprints.api.door import blueprint
 
-__all__ = ["blueprint", "contacts", "emails", "me", "openapi", "segments", "sending", "sessions", "uploads"]
+__all__ = ["blueprint", "contacts", "emails", "exports", "me", "openapi", "segments", "sending", "sessions", "uploads"]

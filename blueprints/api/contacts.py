@@ -141,7 +141,7 @@ def post_contact(asked: NewContact) -> Response:
 @blueprint.output(ContactShape)
 def get_contact(contact_id: str) -> Response:
     """One contact."""
-    return answer(shape(own(Contact, contact_id)), tagged=True)
+    return answer(shape(own(Contact, contact_id)))
 
 
 @blueprint.patch("/contacts/<contact_id>")

@@ -122,11 +122,12 @@ def missing() -> Any:
 
 
 def answer(
-    said: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None, *, tagged: bool = False
+    said: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None, *, tagged: bool = True
 ) -> Response:
-    """A model as JSON. `tagged`: with an ETag, and 304 for whoever shows it in If-None-Match."""
+    """A model as JSON. What a GET asks for has an ETag (unless not `tagged`): 304 for who shows it in If-None-Match."""
     response = Response(said.model_dump_json(), status, dict(headers or {}), mimetype="application/json")
-    if tagged:
+    response.headers["Cache-Control"] = "private, no-cache"  # kept, but asked about each time
+    if tagged and request.method in ("GET", "HEAD"):
         response.add_etag()
         response.make_conditional(request)
     return response

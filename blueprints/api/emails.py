@@ -1,15 +1,11 @@
-"""Reading e-mails: pages of the history, one e-mail with its events, its source, its attachments, exports."""
+"""Reading e-mails: pages of the history, one e-mail with its events, its source, its attachments."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, g, request, url_for
+from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.http import dump_options_header
 
@@ -21,19 +17,15 @@ from blueprints.api.schemas import (
     EmailPageQuery,
     EmailShape,
     Event,
-    ExportQuery,
     RelativeShape,
 )
 from blueprints.problems import Problem
 from documents import blobs
-from history import HistoryFilter, Row, Scope, browse, cursors, detail, export
+from history import HistoryFilter, Row, Scope, browse, cursors, detail
 from mail import mime
 from people.tokens import Access
 
 MOST_POSITION = 32_767
-# Tokens for which this process streams an export now: it holds a thread and a connection for as long as it lasts.
-_exporting: set[int] = set()
-_turn = threading.Lock()
 
 
 @blueprint.get("/emails")
@@ -46,7 +38,7 @@ def list_emails(query: EmailPageQuery) -> Response:
     The newest first, filtered as the page of the history is: the parameters are those of its address. The header Link
     names the next and the previous page.
     """
-    asked, scope = _filter(), _scope()
+    asked, scope = HistoryFilter.from_query(MultiDict(request.args)), whole()
     _check_cursor(asked)
     page = browse(scope, asked)
     said = EmailPage(
@@ -70,7 +62,7 @@ def get_email(email_id: str) -> Response:
         size=found.size,
         sha256=found.sha256,
     )
-    return answer(said, tagged=True)
+    return answer(said)
 
 
 @blueprint.get("/emails/<email_id>/source")
@@ -80,7 +72,7 @@ def get_source(email_id: str) -> Response:
     """The message as it was sent, byte for byte (.eml)."""
     frozen = detail.frozen(organisation().id, _known(email_id)) or missing()
     response = Response(mime.join(frozen.skeleton, frozen.cuts), mimetype="message/rfc822")
-    return _download(response, f"{frozen.public_id}.eml")
+    return download(response, f"{frozen.public_id}.eml")
 
 
 @blueprint.get("/emails/<email_id>/attachments/<int:position>")
@@ -92,38 +84,7 @@ def get_attachment(email_id: str, position: int) -> Response:
     file = known or missing()
     response = Response(blobs.open(file.sha256), mimetype=file.media_type)
     response.content_length = file.size
-    return _download(response, file.filename)
-
-
-@blueprint.get("/emails/export")
-@scoped(Access.READ)
-@blueprint.input(ExportQuery, location="query", arg_name="query")
-def export_emails(query: ExportQuery) -> Response:
-    """Every e-mail that the filters let through, streamed.
-
-    Any number of them: what is answered begins at once and memory stays flat. One export at a time for each token: 429
-    for a second one.
-    """
-    asked, now, format_ = _filter(), datetime.now(UTC), export.Format(query.format)
-    with _turn:
-        if g.token.id in _exporting:
-            raise Problem(429, "This token is exporting already: one at a time.", headers={"Retry-After": "5"})
-        _exporting.add(g.token.id)
-    try:
-        chunks = export.stream(_scope(), asked, now, format_)
-    except BaseException:
-        _exporting.discard(g.token.id)
-        raise
-    response = Response(_until_done(chunks, g.token.id), mimetype=format_.media_type)
-    response.call_on_close(partial(_exporting.discard, g.token.id))  # also where nobody reads it
-    return _download(response, export.filename(asked, now, organisation().timezone, format_))
-
-
-def _until_done(chunks: Iterable[bytes], token_id: int) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    finally:
-        _exporting.discard(token_id)
+    return download(response, file.filename)
 
 
 def shape(row: Row) -> dict[str, Any]:
@@ -150,13 +111,9 @@ def links(asked: Any, next_: str, previous: str) -> dict[str, str]:
     return {"Link": ", ".join(found)} if found else {}
 
 
-def _scope() -> Scope:
+def whole() -> Scope:
+    """The whole organisation's e-mails."""
     return Scope(organisation().id, zone=organisation().timezone)
-
-
-def _filter() -> HistoryFilter:
-    """The filter as the page reads it: from the same query string, whose every parameter is known to be right."""
-    return HistoryFilter.from_query(MultiDict(request.args))
 
 
 def _check_cursor(asked: HistoryFilter) -> None:
@@ -176,7 +133,8 @@ def _known(email_id: str) -> str:
     return email_id if email_id.isascii() and email_id.isprintable() and len(email_id) < 40 else missing()
 
 
-def _download(response: Response, filename: str) -> Response:
+def download(response: Response, filename: str) -> Response:
+    """The answer as a file to keep, which nothing runs."""
     plain = filename.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
     names = {"filename": plain} | ({} if filename.isascii() else {"filename*": filename})
     response.headers["Content-Disposition"] = dump_options_header("attachment", names)

@@ -76,4 +76,4 @@ def list_types() -> Response:
             for one in Reason
         ],
     )  # fmt: skip
-    return answer(said, tagged=True)
+    return answer(said)

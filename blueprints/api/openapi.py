@@ -35,7 +35,14 @@ _FILES: dict[tuple[str, str], dict[str, Any]] = {
         "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
         "application/x-ndjson": {"schema": {"type": "string"}},
     },
+    ("/exports/{export_id}/file", "get"): {"*/*": _BINARY},
 }
+# operation → the statuses that only it answers with.
+_MORE: dict[str, tuple[int, ...]] = {
+    "delete_export": (409,),
+    "get_export_file": (206, 409, 410, 416),
+}
+_OPTIONAL_BODIES = ("post_resend", "post_export")
 _UPLOAD = {
     "multipart/form-data": {
         "schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY["schema"]}},
@@ -45,6 +52,7 @@ _UPLOAD = {
 _TAGS = {
     "emails": "E-mails",
     "attachments": "E-mails",
+    "exports": "Exports",
     "contacts": "Contacts",
     "segments": "Contacts",
     "sessions": "Sessions",
@@ -113,7 +121,7 @@ def _complete(app: Flask, path: str, method: str, operation: dict[str, Any], rul
     operation["tags"] = [_TAGS.get(path.split("/")[1], "Vocabulary")]
     operation["security"] = [{SCHEME: [access.value]}]
     if "requestBody" in operation:
-        operation["requestBody"]["required"] = not path.endswith("/resends")
+        operation["requestBody"]["required"] = operation["operationId"] not in _OPTIONAL_BODIES
     if path == "/attachments":
         operation["requestBody"] = {"required": True, "content": _UPLOAD}
     if content := _FILES.get((path, method)):
@@ -126,7 +134,8 @@ def _complete(app: Flask, path: str, method: str, operation: dict[str, Any], rul
             parameter["description"] = description
     found = [*_ALWAYS, *((404,) if rule.arguments or _has_cursor(operation) else ())]
     found += [422] if operation.get("parameters") or "requestBody" in operation else []
-    found += [304] if method == "get" and rule.arguments else []
+    found += [304] if method == "get" else []
+    found += _MORE.get(operation["operationId"], ())
     found += [400, 404, 409, 413, 415] if method in ("post", "patch") else []
     for code in sorted(set(found)):
         operation["responses"].setdefault(str(code), _problem(code))
@@ -137,6 +146,8 @@ def _has_cursor(operation: dict[str, Any]) -> bool:
 
 
 def _problem(code: int) -> dict[str, Any]:
+    if code == 206:
+        return {"description": "The bytes that Range names.", "content": {"*/*": _BINARY}}
     if code == 304:
         return {"description": "As the ETag in If-None-Match says."}
     return {

@@ -21,12 +21,17 @@ COUNTED = 10_000
 Shape = TypeVar("Shape", bound=Answer)
 
 
-class ListQuery(Query):
+class PageQuery(Query):
+    """Which page of a list."""
+
+    cursor: str = optional(max_length=1000, description="next_cursor or previous_cursor of another page.")
+    limit: Limit = Field(default=50, description="Items a page.")
+
+
+class ListQuery(PageQuery):
     """Which page of a list, and words to look for."""
 
     q: str = optional(max_length=200, description="Words to find, case and accents aside.")
-    cursor: str = optional(max_length=1000, description="next_cursor or previous_cursor of another page.")
-    limit: Limit = Field(default=50, description="Items a page.")
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,10 @@ def _listed(value: Any) -> list[Any]:
 
 
 def page(
-    query: Select[Any], key: Any, asked: ListQuery, shape: Callable[[Any], Shape]
+    query: Select[Any], key: Any, asked: PageQuery, shape: Callable[[Any], Shape], *, descending: bool = False
 ) -> tuple[dict[str, Any], dict[str, str]]:  # fmt: skip
     """(the fields of a PageShape with its items, the header Link)."""
-    found = pages.browse(query, (key,), _read(asked.cursor), limit=asked.limit)
+    found = pages.browse(query, (key,), _read(asked.cursor), limit=asked.limit, descending=descending)
     next_, previous = _write(found.next), _write(found.previous)
     counted = select(func.count()).select_from(query.with_only_columns(key).limit(COUNTED + 1).subquery())
     total = db.session.scalar(counted) or 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -22,8 +22,10 @@ from blueprints.api.fields import (
     optional,
     session_id,
 )
+from history.export_cells import NAMES, Format
 from history.filters import LIMITS, LONGEST_TEXT
 from history.periods import DateField, Period, read_day
+from i18n import LANGUAGES
 from mail.compose import LONGEST_SUBJECT
 from models.words import EventKind, Reason, Status, StatusGroup
 
@@ -34,8 +36,12 @@ TYPE = r"^[a-z][a-z0-9_.-]{0,63}$"
 StatusCode = Literal[tuple(str(s.value) for s in Status)]  # type: ignore[valid-type]
 StatusOrGroup = Literal[tuple(str(s.value) for s in (*Status, *StatusGroup))]  # type: ignore[valid-type]
 ReasonCode = Literal[tuple(str(r.value) for r in Reason)]  # type: ignore[valid-type]
+ColumnName = Literal[NAMES]  # type: ignore[valid-type]
 KindOfEvent = Literal[tuple(str(k.value) for k in EventKind)]  # type: ignore[valid-type]
 TypeCode = Annotated[str, StringConstraints(pattern=TYPE)]
+
+
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _whole(text: Any) -> Any:
@@ -47,8 +53,10 @@ def _whole(text: Any) -> Any:
 def _day(text: Any) -> Any:
     if isinstance(text, str) and "/" in text:  # as the page has it: 22/11/2026
         return read_day(text)
-    if isinstance(text, str) and len(text) != 10:
-        raise ValueError("Input should be a date such as 2026-11-22")
+    if isinstance(text, str):
+        if not _ISO_DAY.fullmatch(text):
+            raise ValueError("Input should be a date such as 2026-11-22")
+        return date.fromisoformat(text)
     return text
 
 
@@ -100,16 +108,43 @@ class EmailPageQuery(EmailQuery):
     limit: Limit = Field(default=50, description="E-mails a page.")
 
 
-class ExportQuery(EmailQuery):
-    """The filters, and the format."""
+class ExportFilters(EmailQuery):
+    """The filters, and which columns in whose language."""
+
+    columns: list[ColumnName] = Field(
+        default=[], max_length=len(NAMES),
+        description="Which columns, in their order, after id; repeat it for several. None: all of them.",
+    )  # fmt: skip
+    language: Literal[tuple(LANGUAGES)] = optional(  # type: ignore[valid-type]
+        description="Of headings and words in csv-excel and xlsx; without it, that of the token's user."
+    )
+    limit: Limit = optional(description="Taken from a page's address and not heeded: everything is exported.")
+    cursor: str = optional(max_length=300, description="Not heeded: everything is exported.")
+
+
+class ExportQuery(ExportFilters):
+    """The filters, and the format of what is streamed."""
 
     format: Literal["csv", "csv-excel", "json", "ndjson"] = Field(
         default="csv",
         description="csv is RFC 4180 with field names; csv-excel is what a French Excel opens; ndjson has one object a "
-        "line.",
+        "line. A workbook cannot be streamed: see POST /exports.",
     )
-    limit: Limit = optional(description="Taken from a page's address and not heeded: everything is exported.")
-    cursor: str = optional(max_length=300, description="Not heeded: everything is exported.")
+
+
+class JobQuery(ExportFilters):
+    """The filters, and the format of the file that a job makes."""
+
+    format: Literal[tuple(str(f.value) for f in Format)] = Field(  # type: ignore[valid-type]
+        default="csv", description="As for GET /emails/export, and xlsx, a workbook."
+    )
+
+
+class JobRequest(JobQuery):
+    """The same in a body. What stands in the query string too, the body says."""
+
+    may_be_left_out: ClassVar[bool] = True
+    model_config = ConfigDict(strict=True)
 
 
 class Recipient(Request):

@@ -60,7 +60,7 @@ def get_segment(segment_id: str) -> Response:
     segment = own(Segment, segment_id)
     held = segments.contact_ids(segment).subquery()
     count = db.session.scalar(select(func.count()).select_from(held)) or 0
-    return answer(SegmentDetail(contact_count=count, **_columns(segment)), tagged=True)
+    return answer(SegmentDetail(contact_count=count, **_columns(segment)))
 
 
 def _columns(segment: Segment) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def post_session(asked: NewSession) -> Response:
 @blueprint.output(SessionDetail)
 def get_session(session_id: str) -> Response:
     """One training session with its modules."""
-    return answer(_detail(own(TrainingSession, session_id)), tagged=True)
+    return answer(_detail(own(TrainingSession, session_id)))
 
 
 @blueprint.get("/sessions/<session_id>/enrolments")

@@ -23,7 +23,7 @@ from sqlalchemy import text
 
 from extensions import db
 from history import HistoryFilter, Scope, browse, export, workbook
-from history.export_cells import FIELDS, Format
+from history.export_cells import FIELDS, NAMES, Format, chosen
 from i18n import _
 from models import Email
 from models.words import EmailType, Reason, Status
@@ -240,7 +240,7 @@ def test_a_sheet_that_is_full_is_followed_by_another(tmp_path: Path) -> None:
     lines, book = tmp_path / "rows", tmp_path / "book.xlsx"
     lines.write_text("".join(f"E-{n},2026-11-22T09:14:00,,,,,,,,,,Objet {n},{n},,,,,\n" for n in range(25)))
     told: list[int] = []
-    assert workbook.write(lines, book, [field for field, *_rest in FIELDS], told.append, rows_a_sheet=10) == 25
+    assert workbook.write(lines, book, {name: name for name in NAMES}, told.append, rows_a_sheet=10) == 25
     found = sheets(book.read_bytes())
     assert [len(sheet) for sheet in found] == [11, 11, 6]
     assert [row[0] for sheet in found for row in sheet[1:]] == [f"E-{n}" for n in range(25)]
