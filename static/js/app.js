@@ -26,6 +26,18 @@
   on("htmx:configRequest", (event) => {
     event.detail.headers["X-CSRFToken"] = $("meta[name=csrf-token]").content;
   });
+  // What a person asks comes before the page's own question: the answer to that one is dropped (it will be asked
+  // again), and it is not asked meanwhile. Else it would replace the very row that is being opened, or fold it again.
+  let asked = null;
+  on("htmx:beforeRequest", (event) => {
+    const { elt, xhr } = event.detail;
+    if (elt.id !== "live") asked = null;
+    else if (all(".htmx-request").some((busy) => busy !== elt)) event.preventDefault();
+    else asked = xhr;
+  });
+  on("htmx:beforeOnLoad", (event) => {
+    if (event.detail.elt.id === "live" && event.detail.xhr !== asked) event.preventDefault();
+  });
   on("htmx:responseError", (event) => {
     const { status } = event.detail.xhr;
     const words = zone().dataset;

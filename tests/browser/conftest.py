@@ -10,13 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.browser.house import ROOT, House
 from tests.need import need
 
 # Screenshots and the trace of the walk: `playwright show-trace test-results/walk/trace.zip`.
 ARTEFACTS = ROOT / "test-results"
+# A machine that runs two browsers and two houses at once answers late, which is no fault of the page.
+expect.set_options(timeout=20_000)
 ACCOUNTS = {"staff": "Sophie Lambert", "manager": "Mathieu Rolland", "admin": "Agnès Kermadec"}
 
 

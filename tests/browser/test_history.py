@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 
 def ids(page: Page) -> list[str]:
@@ -18,6 +19,17 @@ def shown(page: Page) -> tuple[str, list[str], str, list[str]]:
     rows = ids(page)
     ticked = page.locator("input[name=status]:checked").evaluate_all("boxes => boxes.map(box => box.value)")
     return page.url, rows, page.locator("#f-recipient").input_value(), ticked
+
+
+def settles(page: Page, step: tuple[str, list[str], str, list[str]]) -> None:
+    """The page comes to show that step: Back and Forward are honest reloads, which take their time."""
+    expect(page).to_have_url(step[0])
+    for _try in range(100):
+        with contextlib.suppress(Error):  # looked at while it was being left
+            if shown(page) == step:
+                return
+        page.wait_for_timeout(100)
+    assert shown(page) == step
 
 
 def test_back_and_forward_show_the_rows_and_inputs_of_each_step(visit):
@@ -38,12 +50,10 @@ def test_back_and_forward_show_the_rows_and_inputs_of_each_step(visit):
 
     for place in (1, 0):
         page.go_back()
-        expect(page).to_have_url(steps[place][0])
-        assert shown(page) == steps[place]
+        settles(page, steps[place])
     for place in (1, 2):
         page.go_forward()
-        expect(page).to_have_url(steps[place][0])
-        assert shown(page) == steps[place]
+        settles(page, steps[place])
     page.reload()
     assert shown(page) == steps[2]
 
@@ -102,3 +112,51 @@ def test_an_expanded_row_folds_by_the_keyboard(visit):
     expect(page.locator("tr[id$=-detail]")).to_have_count(0)
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.hasAttribute('data-search')")
+
+
+def hold(page: Page, address: str) -> list[Route]:
+    """Requests to `address`, kept on the way until the test lets them go."""
+    held: list[Route] = []
+    page.route(address, lambda route: held.append(route))
+    return held
+
+
+def refresh(page: Page, row: str) -> None:
+    """The page asks for its changed rows now, as if it had known an older state of this one."""
+    page.locator("#live").evaluate(
+        "(live, row) => { live.setAttribute('hx-get', `/emails/changed?list=global&rows=${row}.00000000`);"
+        " live.setAttribute('hx-trigger', 'now'); htmx.process(live); htmx.trigger(live, 'now') }",
+        row,
+    )
+
+
+def stays_open(page: Page, row: str) -> None:
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    expect(page.locator(f"#{row}-detail")).to_contain_text("Repères")
+    expect(page.locator(f"#{row}-detail")).to_have_count(1)
+    expect(page.locator(f"#{row} .expand")).to_have_attribute("aria-expanded", "true")
+
+
+def test_a_refresh_does_not_take_away_the_row_that_is_being_opened(visit):
+    page = visit("admin").goto("/emails")
+    row = page.locator("tbody tr[id^=E-]").first.get_attribute("id")
+    held = hold(page, "**/emails/E-*?list=*")
+    page.locator(f"#{row} .expand").click()
+    expect(page.locator(".expand.htmx-request")).to_have_count(1)
+    refresh(page, row)
+    expect(page.locator("#live.htmx-request")).to_have_count(0)
+    held[0].continue_()
+    stays_open(page, row)
+
+
+def test_a_refresh_asked_before_a_row_was_opened_does_not_fold_it(visit):
+    page = visit("admin").goto("/emails")
+    row = page.locator("tbody tr[id^=E-]").first.get_attribute("id")
+    held = hold(page, "**/emails/changed?*")
+    refresh(page, row)
+    expect(page.locator("#live.htmx-request")).to_have_count(1)
+    page.locator(f"#{row} .expand").click()
+    expect(page.locator(f"#{row}-detail")).to_contain_text("Repères")
+    with contextlib.suppress(Error):  # the page may have given it up
+        held[0].continue_()
+    stays_open(page, row)
