@@ -6,26 +6,17 @@ typst as data, so nothing a person typed is read as markup. Storing and attachin
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Callable
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date, datetime
 from typing import Any
 
-import typst
-
-from documents import dates
+from documents import dates, printing
+from documents.printing import MEDIA_TYPE, Look, printable
 from i18n import french
 from models import Contact, Organisation, TrainingSession
 
-MEDIA_TYPE = "application/pdf"
-_TEMPLATE = Path(__file__).with_name("typst") / "convocation.typ"
-# Characters that no font draws and a PDF may not hold; names keep everything else.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
+__all__ = ["MEDIA_TYPE", "filename", "pdf", "said"]
 _WORDS: dict[str, dict[str, str]] = {
     "fr": {
         "heading": "Convocation", "title": "Convocation de %(name)s",
@@ -65,8 +56,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "phone": "Tel. %(phone)s", "filename": "Joining instructions",
     },
 }  # fmt: skip
-_compiling = threading.Lock()
-_fonts: list[typst.Fonts] = []
 
 
 def filename(training_session: TrainingSession, learner: Contact) -> str:
@@ -79,24 +68,9 @@ def pdf(
     training_session: TrainingSession, learner: Contact, organisation: Organisation, today: date | None = None
 ) -> bytes:
     """The PDF. The same data on the same day (`today`, default the organisation's) give the same bytes."""
-    today = today or dates.local_day(datetime.now(UTC), organisation.timezone)
-    data = said(training_session, learner, organisation, today)
-    stamp = datetime(today.year, today.month, today.day, tzinfo=UTC)
-    with _compiling:  # typst's cache serves one compilation at a time best
-        try:
-            return _compile(data, stamp, ["ua-1"])
-        except typst.TypstError:
-            # A character that no font here draws may not stand in PDF/UA: a plain tagged PDF is better than none.
-            return _compile(data, stamp, [])
-
-
-def _compile(data: dict[str, Any], stamp: datetime, standards: list[str]) -> bytes:
-    if not _fonts:  # typst brings Libertinus; the machine's fonts serve other scripts where it has them
-        _fonts.append(typst.Fonts(include_system_fonts=True))
-    return bytes(typst.compile(
-        str(_TEMPLATE), root=str(_TEMPLATE.parent), font_paths=_fonts[0], format="pdf", pdf_standards=standards,
-        sys_inputs={"data": json.dumps(data, ensure_ascii=False)}, timestamp=stamp,
-    ))  # type: ignore[call-overload]  # fmt: skip
+    today = today or dates.today(organisation.timezone)
+    said_now = said(training_session, learner, organisation, today)
+    return printing.pdf("convocation.typ", said_now, Look.of(organisation), today)
 
 
 def _language(learner: Contact) -> str:
@@ -120,16 +94,16 @@ def said(
             m.title or training_session.title,
             m.place or training_session.place,
         ]
-        for m in sorted(training_session.modules, key=lambda m: m.starts_at)
+        for m in dates.followed(training_session, learner)
     ]
-    first, last = dates.days_of(training_session, zone)
+    first, last = dates.days_of(training_session, zone, dates.followed(training_session, learner))
     facts = [
         (word("reference"), training_session.reference),
         (word("dates"), dates.span(first, last, language)),
         (word("place"), training_session.place),
     ]
     call = word("call", phone=organisation.phone) if organisation.phone else word("call_without")
-    data: dict[str, Any] = _printable({
+    data: dict[str, Any] = printable({
         "language": language,
         "title": word("title", name=learner.name),
         "heading": word("heading"),
@@ -165,14 +139,3 @@ def _hours(start: datetime, end: datetime, zone: str, language: str) -> str:
     if dates.local_day(start, zone) != dates.local_day(end, zone):
         hours += f" ({dates.plain_date(dates.local_day(end, zone), language)})"
     return hours
-
-
-def _printable(value: Any) -> Any:
-    """The same, without characters that cannot be drawn."""
-    if isinstance(value, str):
-        return _UNPRINTABLE.sub("", value.encode("utf-8", "replace").decode())
-    if isinstance(value, dict):
-        return {key: _printable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_printable(item) for item in value]
-    return value

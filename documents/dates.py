@@ -6,12 +6,13 @@ i18n's filters speak the language of the page; a letter speaks the language of t
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
-from models import TrainingSession
+from models import Contact, Module, TrainingSession
 
 _LOCALES = {"fr": "fr_FR", "en": "en_GB"}
 _NO_BREAK = "\u00a0"
@@ -56,9 +57,44 @@ def local_day(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-def days_of(training_session: TrainingSession, zone: str) -> tuple[date | None, date | None]:
-    """The first and last day of a session: its modules' own, else what the session says."""
-    modules = training_session.modules
+def today(zone: str) -> date:
+    """The day it is in `zone`."""
+    return local_day(datetime.now(UTC), zone)
+
+
+def days_of(
+    training_session: TrainingSession, zone: str, modules: Sequence[Module] | None = None
+) -> tuple[date | None, date | None]:
+    """The first and last day of a session (or of these modules of it): its modules' own, else what the session says."""
+    modules = training_session.modules if modules is None else modules
     if not modules:
         return training_session.starts_on, training_session.ends_on
     return local_day(min(m.starts_at for m in modules), zone), local_day(max(m.ends_at for m in modules), zone)
+
+
+def followed(training_session: TrainingSession, contact: Contact | None) -> list[Module]:
+    """The modules that a person follows, by their start; all of them where nothing else is said."""
+    modules = sorted(training_session.modules, key=lambda module: module.starts_at)
+    if contact is None or contact.id is None:
+        return modules
+    for enrolment in training_session.enrolments:
+        if enrolment.contact_id == contact.id and enrolment.module_ids:
+            return [module for module in modules if module.id in set(enrolment.module_ids)] or modules
+    return modules
+
+
+def length(modules: Sequence[Module]) -> timedelta:
+    """How long these modules last together."""
+    return sum((module.ends_at - module.starts_at for module in modules), timedelta())
+
+
+def duration(time: timedelta, language: str = "fr") -> str:
+    """`14 heures`, `3 h 30` · `14 hours`, `3 h 30`; empty for none."""
+    minutes = round(time.total_seconds() / 60)
+    hours, rest = divmod(minutes, 60)
+    if not minutes:
+        return ""
+    if rest:
+        return f"{hours}{_NO_BREAK}h{_NO_BREAK}{rest:02}"
+    one, many = ("heure", "heures") if language == "fr" else ("hour", "hours")
+    return f"{hours}{_NO_BREAK}{one if hours < 2 else many}"

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -80,6 +91,62 @@ class Document(Model):
     blob: Mapped[Blob] = relationship(lazy="joined", innerjoin=True)
     contact: Mapped[Contact | None] = relationship()
     training_session: Mapped[TrainingSession | None] = relationship()
+
+
+class DocumentRun(Model):
+    """A making of many documents of one kind: the row decides, a job works it off; `contact_ids` are whose, in order.
+    `problem` is a French message id."""
+
+    __tablename__ = "document_run"
+    __table_args__ = (
+        UniqueConstraint("public_id"),
+        Index("ix_document_run_session", "training_session_id", "kind", text("id DESC")),
+        Index("ix_document_run_waiting", "id", postgresql_where=text("finished_at IS NULL")),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    public_id: Mapped[str] = mapped_column(Text, nullable=False, default=lambda: public_id("R", 10))
+    training_session_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("training_session.id", ondelete="CASCADE"), nullable=False
+    )
+    kind: Mapped[DocumentKind] = word(DocumentKind, nullable=False)
+    contact_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), nullable=False)
+    made_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
+    done_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"))
+    problem: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    created_at: Mapped[created]
+    taken_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # a worker's lease
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    training_session: Mapped[TrainingSession] = relationship()
+
+
+class InvoiceNumber(Model):
+    """The number of one customer's invoice for one session: given when it is first made, kept by every later making.
+    Numbers of a year follow each other without a gap."""
+
+    __tablename__ = "invoice_number"
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "year", "number"),
+        UniqueConstraint("training_session_id", "contact_id"),
+        Index("ix_invoice_number_contact", "contact_id"),
+    )
+
+    id: Mapped[bigid]
+    organisation_id: Mapped[int] = owner()
+    year: Mapped[int] = mapped_column(SmallInteger, nullable=False)
+    number: Mapped[int] = mapped_column(Integer, nullable=False)
+    training_session_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("training_session.id", ondelete="SET NULL")
+    )
+    contact_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="SET NULL"))
+    created_at: Mapped[created]
+
+    @property
+    def written(self) -> str:
+        """F2026-0007."""
+        return f"F{self.year}-{self.number:04}"
 
 
 class EvaluationMoment(Word):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlalchemy import (
     ARRAY,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    Numeric,
     SmallInteger,
     Text,
     UniqueConstraint,
@@ -56,6 +58,7 @@ class TrainingSession(Model):
     __tablename__ = "training_session"
     __table_args__ = (
         one_of("state", SessionState),
+        CheckConstraint("price >= 0 AND vat_rate >= 0 AND vat_rate < 100", name="price"),
         UniqueConstraint("public_id"),
         Index("ix_training_session_start", "organisation_id", "starts_on", "id"),
         Index("ix_training_session_programme", "programme_id"),
@@ -70,6 +73,9 @@ class TrainingSession(Model):
     place: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     notes: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     programme_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("programme.id", ondelete="SET NULL"))
+    # euros for each learner, without tax; none where it is not known. The rate of VAT is in percent, 0 is exempt
+    price: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    vat_rate: Mapped[Decimal] = mapped_column(Numeric(4, 2), nullable=False, server_default=text("0"))
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
     created_at: Mapped[created]
