@@ -46,12 +46,13 @@ def post(
     resend_of: Email | None = None,
     freeze: Callable[..., mime.Frozen] = mime.freeze,
     send_at: datetime | None = None,
+    not_after: datetime | None = None,
 ) -> list[Email]:
     """Freeze the drafts and put them in the outbox, in the caller's transaction; workers are rung after its commit.
 
     The same `request_key` again gives the e-mails of the first time: a double click sends once. `freeze` makes the
     bytes (a resend copies those of the first e-mail). Before `send_at` nothing is tried (mail.scheduled.cancel and
-    send_now decide otherwise); a moment gone by, like None, means at once.
+    send_now decide otherwise); a moment gone by, like None, means at once. From `not_after` on none is tried.
     """
     connection = db.session.connection()
     mailing = connection.execute(
@@ -86,7 +87,8 @@ def post(
         copies.email.append((
             email_id, organisation.id, public_ids[-1], mailing_id, address_id, draft.contact_id,
             draft.training_session_id, draft.opportunity_id, sender.id, by.id if by else None,
-            resend_of.id if resend_of else None, str(draft.type), draft.subject, len(draft.files), bool(organisation.track_opens and draft.html), now, now,
+            resend_of.id if resend_of else None, str(draft.type), draft.subject, len(draft.files),
+            bool(organisation.track_opens and draft.html), now, now,
             Status.REQUESTED.value, now, "user", REQUESTED,
         ))  # fmt: skip
         copies.content.append((
@@ -95,7 +97,7 @@ def post(
         copies.attachment += [(email_id, n, file.filename, file.sha256) for n, file in enumerate(draft.files, 1)]
         copies.outbox.append((
             email_id, organisation.id, sender.id, envelope, priority, QueueState.WAITING.value, first_try,
-            first_try + GIVE_UP_AFTER,
+            first_try + GIVE_UP_AFTER, not_after,
         ))  # fmt: skip
         copies.event.append((
             organisation.id, email_id, EventKind.REQUESTED.value, "user", REQUESTED, now,
@@ -150,11 +152,12 @@ class _Copies:
         for table, columns, rows in (
             ("email", "id, organisation_id, public_id, mailing_id, address_id, contact_id, training_session_id, "
              "opportunity_id, sender_id, requested_by_id, resend_of_id, type, subject, attachment_count, "
-             "open_measured, created_at, updated_at, status, status_occurred_at, status_source, status_event_id", self.email),
+             "open_measured, created_at, updated_at, status, status_occurred_at, status_source, "
+             "status_event_id", self.email),
             ("email_content", "email_id, skeleton, cuts, sha256, size, smtputf8", self.content),
             ("attachment", "email_id, position, filename, sha256", self.attachment),
             ("outbox_entry", "email_id, organisation_id, sender_id, recipient, priority, state, next_attempt_at, "
-             "give_up_at", self.outbox),
+             "give_up_at, not_after", self.outbox),
             ("delivery_event", "organisation_id, email_id, kind, source, source_event_id, occurred_at, data",
              self.event),
         ):  # fmt: skip
@@ -226,6 +229,7 @@ WITH due AS (
   CROSS JOIN LATERAL (
     SELECT email_id FROM outbox_entry
     WHERE sender_id = sender.id AND priority = class.priority AND state = 'waiting' AND next_attempt_at <= now()
+      AND (not_after IS NULL OR not_after > now())
     ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
   ) AS entry
   WHERE sender.paused_at IS NULL AND sender.id <> ALL (%(resting)s::bigint[])
@@ -357,7 +361,8 @@ def due() -> bool:
             connection.exec_driver_sql(
                 "SELECT EXISTS (SELECT FROM sender CROSS JOIN (VALUES (0), (1)) AS class (priority) "
                 "CROSS JOIN LATERAL (SELECT FROM outbox_entry WHERE sender_id = sender.id "
-                "AND priority = class.priority AND state = 'waiting' AND next_attempt_at <= now() LIMIT 1) AS entry "
+                "AND priority = class.priority AND state = 'waiting' AND next_attempt_at <= now() "
+                "AND (not_after IS NULL OR not_after > now()) LIMIT 1) AS entry "
                 "WHERE sender.paused_at IS NULL)"
             ).scalar()
         )

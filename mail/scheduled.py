@@ -1,4 +1,4 @@
-"""cancel, send_now: what a person may still decide about an e-mail that waits in the outbox.
+"""cancel, send_now, call_off_late: what a person or the calendar decides about an e-mail that waits in the outbox.
 
 Only an entry that nobody has leased moves, so that no e-mail is cancelled while it may be on the line: from the moment
 a worker holds it, the answer is no. Beside mail.outbox the only writer of outbox_entry.
@@ -71,3 +71,18 @@ def _dated(skeleton: bytes, moment: datetime) -> bytes:
     head, blank, body = skeleton.partition(b"\r\n\r\n")
     line = b"Date: " + format_datetime(moment.astimezone(UTC)).encode()
     return re.sub(rb"(?im)^Date: [^\r\n]*", line, head, count=1) + blank + body
+
+
+def call_off_late(now: datetime) -> int:
+    """Take back what waits past its last moment (not_after), in the caller's transaction: too late, not failed.
+
+    Returns how many e-mails that were. One that a worker holds is left alone: it comes back here, or has left.
+    """
+    gone = db.session.execute(
+        text("DELETE FROM outbox_entry WHERE state = :waiting AND not_after <= :now RETURNING email_id, not_after"),
+        {"now": now} | _WAITING,
+    ).all()
+    record(
+        [Fact(row.email_id, EventKind.NOT_SENT, "reaper", "too late", row.not_after, Reason.TOO_LATE) for row in gone]
+    )
+    return len(gone)

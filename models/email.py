@@ -252,5 +252,7 @@ class OutboxEntry(Model):
     attempt_count: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("0"))
     next_attempt_at: Mapped[created]
     give_up_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=False)
+    # from this moment on it is never claimed again: a convocation does not leave once its session has begun
+    not_after: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     owner: Mapped[str | None] = mapped_column(Text)
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -116,6 +116,7 @@ class PlannedEmail(Model):
         UniqueConstraint("public_id"),
         UniqueConstraint("training_session_id", "contact_id", "rule"),
         Index("ix_planned_email_due", "due_at", postgresql_where=text("state = 'planned'")),
+        Index("ix_planned_email_session", "training_session_id", "due_at", "id"),
         Index("ix_planned_email_contact", "contact_id"),
         Index("ix_planned_email_email", "email_id", postgresql_where=text("email_id IS NOT NULL")),
     )
@@ -165,8 +166,10 @@ class BusinessEvent(Model):
         UniqueConstraint("public_id"),
         UniqueConstraint("organisation_id", "source", "event_id"),
         Index("ix_business_event_newest", "organisation_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_business_event_type", "organisation_id", "type", text("created_at DESC"), text("id DESC")),
+        Index("ix_business_event_outcome", "organisation_id", "outcome", text("created_at DESC"), text("id DESC")),
         Index("ix_business_event_waiting", "id", postgresql_where=text("outcome = 'received'")),
-        Index("ix_business_event_contact", "contact_id"),
+        Index("ix_business_event_contact", "contact_id", text("created_at DESC"), text("id DESC")),
         Index("ix_business_event_email", "email_id", postgresql_where=text("email_id IS NOT NULL")),
     )
 
@@ -182,6 +185,8 @@ class BusinessEvent(Model):
     contact_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="SET NULL"))
     outcome: Mapped[EventOutcome] = word(EventOutcome, nullable=False, default=EventOutcome.RECEIVED)
     why: Mapped[str] = mapped_column(Text, nullable=False, server_default="")  # a French message id
+    values: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, server_default=text("'{}'"))
+    applied_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     email_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("email.id", ondelete="SET NULL"))
     created_at: Mapped[created]
 

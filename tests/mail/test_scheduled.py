@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 
 import mail
+import mail.scheduled
 from documents import blobs
 from extensions import db
 from mail import mime, outbox
@@ -108,3 +109,32 @@ def test_another_try_is_hastened_with_its_own_date(cassiopee, server):
     assert db.session.get_one(EmailContent, planned.id).sha256 == before
     drain()
     assert state(planned)[0] is Status.SENT
+
+
+def test_nothing_leaves_past_its_last_moment(cassiopee, server):
+    now = datetime.now(UTC)
+    (late,), (timely,) = (
+        ask(cassiopee, f"{who}@client.example", not_after=now + ahead)
+        for who, ahead in (("late", timedelta(seconds=-1)), ("timely", timedelta(hours=1)))
+    )
+    assert drain() == 1 and [taken.recipient for taken in server.taken] == ["timely@client.example"]
+    assert not outbox.due()
+    assert mail.scheduled.call_off_late(now) == 1
+    db.session.commit()
+    assert state(late) == (Status.FAILED, Reason.TOO_LATE) and entry(late) is None
+    assert kinds(late) == [EventKind.REQUESTED, EventKind.NOT_SENT]
+    assert state(timely)[0] is Status.SENT and mail.scheduled.call_off_late(now + LATER) == 0
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_on_the_line_is_not_called_off(cassiopee, begun):
+    soon = datetime.now(UTC) + timedelta(seconds=30)
+    (planned,) = ask(cassiopee, "zoe@client.example", not_after=soon)
+    (held,) = outbox.claim("w", 5)
+    if begun:
+        outbox.settle("w", outbox.Settlement(begun=[held.email_id]))
+    assert mail.scheduled.call_off_late(soon + LATER) == 0
+    outbox.settle("w", outbox.Settlement(freed=[(held.email_id, 0)]))
+    assert mail.scheduled.call_off_late(soon + LATER) == 1
+    db.session.commit()
+    assert state(planned) == (Status.FAILED, Reason.TOO_LATE)
