@@ -15,6 +15,7 @@ SITE_MAP = {
     "dashboard": None,
     "sessions": "/sessions",
     "compose": "/sessions",
+    "completeness": "/sessions",
     "imports": None,  # before contacts: /contacts/import is no contact
     "contacts": "/contacts",
     "segments": "/segments",
@@ -22,6 +23,7 @@ SITE_MAP = {
     "emails": "/emails",
     "exports": "/exports",
     "settings": "/settings",
+    "training_types": "/settings/training-types",
     "tokens": "/settings/tokens",
     "api": "/api/v1",
     "track": "/t",

@@ -21,7 +21,7 @@ from documents import blobs
 from extensions import db
 from mail import tokens
 from mail.compose import Draft, File
-from models import ApiToken, Contact, Email, Export, SavedView, Segment, TrainingSession, User
+from models import ApiToken, Contact, Email, Export, SavedView, Segment, TrainingSession, TrainingType, User
 from models.words import ALLOWED, ContactKind, Permission
 from people import accounts, contacts, training
 from people.tokens import Access
@@ -54,11 +54,13 @@ class World:
     export: Export
     segment: Segment
     view: SavedView
+    kind: TrainingType
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
         own = {
             "sessions": self.session, "compose": self.session, "imports": self.session,
+            "completeness": self.session,
             "contacts": self.learner, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
@@ -66,6 +68,7 @@ class World:
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
+            "type_id": self.kind.id,
         }  # fmt: skip
         return {name: known[name] for name in rule.arguments}
 
@@ -107,9 +110,10 @@ def world(cassiopee: House, boreale: House) -> World:
     view = SavedView(
         organisation_id=cassiopee.id, user_id=cassiopee.admin.id, name=CANARY, query=f"subject={CANARY}", shared=True
     )
-    db.session.add_all([segment, view])
+    kind = TrainingType(organisation_id=cassiopee.id, name=CANARY, required=["convocation"])
+    db.session.add_all([segment, view, kind])
     db.session.commit()
-    return World(cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view)
+    return World(cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind)
 
 
 def kept(house: House) -> str:
@@ -162,6 +166,7 @@ OTHERWISE = {
     ("exports.cancel", "POST"): {303, 404}, ("exports.fetch", "POST"): {303, 404}, ("exports.file", "GET"): {404},
     # the second to delete finds nothing; a view is its owner's, a shared one an admin's too
     ("segments.delete", "POST"): {303, 404}, ("views.delete", "POST"): {303, 403, 404},
+    ("completeness.changed", "GET"): {200, 286}, ("training_types.delete", "POST"): {303, 404},
 }  # fmt: skip
 
 

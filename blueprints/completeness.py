@@ -1,0 +1,129 @@
+"""Complétude: who has which required e-mail of a session, kept live, and the way to those who miss one."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask_login import current_user
+
+import i18n
+from blueprints.support import allow, get_or_404, page
+from i18n import _, ngettext
+from models import TrainingSession
+from models.words import EmailType, Permission
+from planning import completeness
+from planning.cells import Cell, CellState
+from planning.completeness import Column, Matrix, Row
+
+blueprint = Blueprint("completeness", __name__)
+# Live cells: seconds between two questions, how many without news before the next step; then silence.
+_RHYTHM = ((4, 30), (15, 20), (60, 30))
+_WARNED_DAYS = 2
+
+
+@blueprint.get("/<public_id>/completeness")
+@allow(Permission.READ)
+def index(public_id: str) -> Response:
+    training_session = get_or_404(TrainingSession, public_id)
+    matrix = completeness.matrix(training_session, current_user.organisation)
+    return page("completeness/index.html", training_session=training_session, shown=Shown(matrix))
+
+
+@blueprint.get("/<public_id>/completeness/changed")
+@allow(Permission.READ)
+def changed(public_id: str) -> Response:
+    """What the page shows, anew, when it is no longer ?seen=; 286 once nothing more is expected."""
+    training_session = get_or_404(TrainingSession, public_id)
+    calm = request.args.get("calm", "0")
+    shown = Shown(completeness.matrix(training_session, current_user.organisation))
+    news = request.args.get("seen") != shown.seen
+    shown.calm = 0 if news else min(int(calm) if calm.isdigit() and len(calm) < 4 else 0, 999) + 1
+    answer = render_template("completeness/_changed.html", s=training_session, shown=shown, news=news)
+    response = make_response(answer, 200 if shown.seconds else 286)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@dataclass
+class Shown:
+    """What the templates need of a matrix. `calm` counts the answers without news."""
+
+    matrix: Matrix
+    calm: int = 0
+
+    @property
+    def states(self) -> list[CellState]:
+        return list(CellState)
+
+    @property
+    def seen(self) -> str:
+        """Changes whenever the cells do."""
+        said = [(row.person.id, [(c.type, c.state, c.sent, c.planned) for c in row.cells.values()])
+                for row in self.matrix.rows]  # fmt: skip
+        return f"{zlib.crc32(repr(said).encode()):08x}"
+
+    @property
+    def seconds(self) -> int | None:
+        """When to ask again; None when nothing moves."""
+        calm = self.calm
+        for seconds, times in _RHYTHM if self.matrix.moving else ():
+            if calm < times:
+                return seconds
+            calm -= times
+        return None
+
+    @property
+    def warned(self) -> bool:
+        """Whether the session is about to start with something missing."""
+        left = self.matrix.days_left(i18n.zone())
+        return bool(self.matrix.missing_count) and left is not None and 0 <= left <= _WARNED_DAYS
+
+    def sentence(self, column: Column) -> str:
+        return sentence(column)
+
+    def why(self, cell: Cell) -> str:
+        """Why a cell failed."""
+        return _(cell.sent.reason.label) if cell.sent and cell.sent.reason else _("Non préparé")
+
+    def link(self, row: Row, cell: Cell) -> str:
+        """Where a cell leads: to the e-mail, else to the page that sends it."""
+        if cell.sent is not None:
+            return url_for("emails.email", public_id=cell.sent.public_id)
+        return url_for("sessions.emails", public_id=self.matrix.public_id)
+
+
+def sentence(column: Column) -> str:
+    """12 convocations reçues sur 14."""
+    received, total = column.counts[CellState.RECEIVED], column.total
+    return {
+        EmailType.PROGRAMME: lambda: ngettext(
+            "%(num)s programme reçu sur %(total)s", "%(num)s programmes reçus sur %(total)s", received, total=total),
+        EmailType.EVALUATION_PRE: lambda: ngettext(
+            "%(num)s évaluation préformation reçue sur %(total)s",
+            "%(num)s évaluations préformation reçues sur %(total)s", received, total=total),
+        EmailType.CONVOCATION: lambda: ngettext(
+            "%(num)s convocation reçue sur %(total)s", "%(num)s convocations reçues sur %(total)s", received,
+            total=total),
+        EmailType.RULES: lambda: ngettext(
+            "%(num)s règlement intérieur reçu sur %(total)s", "%(num)s règlements intérieurs reçus sur %(total)s",
+            received, total=total),
+        EmailType.WELCOME_BOOKLET: lambda: ngettext(
+            "%(num)s livret d'accueil reçu sur %(total)s", "%(num)s livrets d'accueil reçus sur %(total)s", received,
+            total=total),
+        EmailType.CONVOCATION_REMINDER: lambda: ngettext(
+            "%(num)s rappel reçu sur %(total)s", "%(num)s rappels reçus sur %(total)s", received, total=total),
+        EmailType.EVALUATION_HOT: lambda: ngettext(
+            "%(num)s évaluation à chaud reçue sur %(total)s", "%(num)s évaluations à chaud reçues sur %(total)s",
+            received, total=total),
+        EmailType.CERTIFICATE: lambda: ngettext(
+            "%(num)s certificat reçu sur %(total)s", "%(num)s certificats reçus sur %(total)s", received, total=total),
+        EmailType.ATTENDANCE_CERTIFICATE: lambda: ngettext(
+            "%(num)s attestation reçue sur %(total)s", "%(num)s attestations reçues sur %(total)s", received,
+            total=total),
+        EmailType.EVALUATION_COLD: lambda: ngettext(
+            "%(num)s évaluation à froid reçue sur %(total)s", "%(num)s évaluations à froid reçues sur %(total)s",
+            received, total=total),
+    }[column.type]()  # fmt: skip
+
