@@ -16,13 +16,14 @@ from email_validator import EmailNotValidError, validate_email
 
 from documents.blobs import Stored
 from errors import UserMistake
-from mail import headers, letters, merge_tags
+from mail import headers, letters, merge_tags, tag_list
 from mail.letters import Words
 from mail.merge_tags import Merged
 from models import Contact, Organisation, TrainingSession, User
 from models.words import N_, ContactKind
 
 LONGEST_SUBJECT = 300
+_HTML_WEIGHT = 5  # how much longer a message may be where it is HTML
 LANGUAGES = ("fr", "en")
 
 
@@ -67,7 +68,10 @@ class Draft:
     opportunity_id: int | None = None
 
 
+# a tag that the words ask about before they use it, or give another word for
+_PROVIDED = re.compile(r"\{%-?\s*(?:if|unless)\s+([a-z_.]{1,80})|\{\{-?\s*([a-z_.]{1,80})\s*\|\s*default")
 FilesFor = Callable[[Contact], tuple[File, ...]]
+LinksFor = Callable[[Contact], Mapping[str, str]]
 
 
 def unreachable(contact: Contact) -> str | None:
@@ -89,16 +93,19 @@ class _Letter:
     subject: Merged
     html: Merged
     text: Merged
+    message: frozenset[str]  # the tags of the message as typed, without the layout's own
 
     @cached_property
     def names(self) -> dict[str, frozenset[str]]:
-        return {"subject": self.subject.names, "message": self.text.names}
+        own = {"text": self.text.names} if self.text.field and self.text.field.startswith("text") else {}
+        return {"subject": self.subject.names, "message": self.message, **own}
 
 
 @dataclass(frozen=True)
 class Writing:
     """One press of Send before it happens: what is said (by language, French first) and about what.
 
+    `data` is what a business event tells; `links` gives a recipient's own addresses by name ("evaluation", "espace").
     A recipient gets the words of their language, French where there are none in it.
     """
 
@@ -107,6 +114,13 @@ class Writing:
     organisation: Organisation
     training_session: TrainingSession | None = None
     author: User | None = None
+    data: Mapping[str, Any] | None = None
+    links: LinksFor | None = None
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """The groups of merge tags that this type of e-mail offers beyond those of all."""
+        return tag_list.groups(self.type)
 
     @cached_property
     def _letters(self) -> dict[str, _Letter]:
@@ -121,7 +135,8 @@ class Writing:
         for language, letter in self._letters.items():
             for field, names in letter.names.items():
                 for kind, label in kinds.items():
-                    merge_tags.check(names, kind, self.training_session is not None, f"{field}_{language}", label)
+                    with_session = self.training_session is not None
+                    merge_tags.check(names, kind, with_session, f"{field}_{language}", label, self.groups)
 
     def draft(self, contact: Contact, files: tuple[File, ...] = ()) -> Draft:
         """Exactly what this person will get. Raises UserMistake for what can't be sent."""
@@ -144,16 +159,19 @@ class Writing:
         )  # fmt: skip
 
     def blanks(self, contact: Contact) -> list[str]:
-        """The tags used that have nothing to say for this person, as written: {{ session.lieu }}."""
+        """The tags used that have nothing to say for this person, as written: {{ session.lieu }}. Those that the
+        words themselves provide for (an `if`, a `default`) are not among them."""
         language = self.language_for(contact)
         values = self._values(contact, language)
+        words = self.words[language]
         used = set().union(*self._letters[language].names.values())
-        return [tag.written for tag in merge_tags.TAGS if tag.name in used and not _found(values, tag.name)]
+        used -= {match[1] or match[2] for match in _PROVIDED.finditer(f"{words.subject} {words.message} {words.text}")}
+        return [tag.written for tag in tag_list.EVERY if tag.name in used and not _found(values, tag.name)]
 
     def _values(self, contact: Contact, language: str) -> dict[str, dict[str, str]]:
         return merge_tags.values(
             contact, training_session=self.training_session, organisation=self.organisation, author=self.author,
-            language=language,
+            language=language, groups=self.groups, data=self.data, links=self.links(contact) if self.links else None,
         )  # fmt: skip
 
 
@@ -168,9 +186,18 @@ def _compiled(words: Words, language: str) -> _Letter:
         raise UserMistake(N_("L'objet est vide."), subject)
     if not words.message.strip():
         raise UserMistake(N_("Le message est vide."), message)
-    text = merge_tags.compiled(letters.plain(words.message), field=message)
-    html = merge_tags.compiled(letters.page(words.message, language), html=True, field=message)
-    return _Letter(merge_tags.compiled(headers.one_line(words.subject.strip(), subject), field=subject), html, text)
+    if len(words.message) > merge_tags.LONGEST * (_HTML_WEIGHT if words.html else 1):
+        raise UserMistake(N_("Ce texte est trop long."), message)
+    try:
+        text = merge_tags.compiled(
+            letters.plain(words, language), field=f"text_{language}" if words.text.strip() else message
+        )
+        html = merge_tags.compiled(letters.page(words, language), html=True, field=message)
+    except UserMistake as mistake:
+        raise UserMistake(mistake.message, mistake.field or message, **mistake.values) from mistake
+    typed = merge_tags.compiled(words.message, html=words.html, field=message)
+    head = merge_tags.compiled(headers.one_line(words.subject.strip(), subject), field=subject)
+    return _Letter(head, html, text, typed.names)
 
 
 def drafts(writing: Writing, contacts: Sequence[Contact], files_for: FilesFor | None = None) -> list[Draft]:

@@ -1,7 +1,8 @@
 """What a person types becomes a letter: safe HTML in the house's table layout, and its plain text.
 
-The typed text knows paragraphs, lists (- or 1.), **bold** and addresses that become links; all else is text. Merge
-tags pass through untouched: they are filled per recipient, escaped, by mail.merge_tags.
+The typed text knows paragraphs, lists (- or 1.), **bold**, [words](address) and addresses that become links; all else
+is text. HTML that a person wrote is made safe by mail.html_body. Merge tags pass through untouched: they are filled per
+recipient, escaped, by mail.merge_tags.
 """
 
 from __future__ import annotations
@@ -16,26 +17,37 @@ from flask import render_template
 from markupsafe import Markup, escape
 
 from i18n import french
-from mail.merge_tags import LIQUID
+from mail import html_body
+from mail.held_tags import CLOSE, OPEN, hold, out_of_comments, released, tag_of
+from mail.words_of_html import words_of
 
 _FOLDER = Path(__file__).resolve().parent.parent / "templates" / "letters"
-_OPEN, _CLOSE = "\ue000", "\ue001"  # private use: stands for a merge tag while the text becomes HTML
-_HELD = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _BULLET = re.compile(r"[-*•]\s+(.*)")
 _NUMBER = re.compile(r"\d{1,3}[.)]\s+(.*)")
 _BOLD = re.compile(r"\*\*(?=\S)(.{1,500}?)(?<=\S)\*\*")
+# [words](address), its address written or a merge tag; the words hold no bracket
+_NAMED_LINK = re.compile(
+    rf"\[(?P<label>[^\[\]\n]{{1,200}})\]\((?P<target>https?://[^\s<>\"()]{{1,2000}}|{OPEN}\d+{CLOSE})\)", re.IGNORECASE
+)
+_ALONE = re.compile(_NAMED_LINK.pattern, re.IGNORECASE)  # a paragraph that is one link is drawn as a button
+_LINK_TAG = re.compile(r"\{\{\s*([a-z]{1,40}\.lien)\s*\}\}")
 _LINK = re.compile(
-    r"(?P<url>https?://[^\s<>\"]{1,2000})|(?P<address>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})", re.IGNORECASE
+    rf"{_NAMED_LINK.pattern}|(?P<held>{OPEN}\d+{CLOSE})|"
+    r"(?P<url>https?://[^\s<>\"]{1,2000})|(?P<address>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})",
+    re.IGNORECASE,
 )
 _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
 
 
 @dataclass(frozen=True)
 class Words:
-    """A letter as typed: the subject and the message, with their merge tags."""
+    """A letter as typed: the subject and the message, with their merge tags. `text` is the plain-text part where a
+    person wrote their own (empty: made from the message); `html` says that the message is HTML."""
 
     subject: str
     message: str
+    text: str = ""
+    html: bool = False
 
 
 @lru_cache(maxsize=32)
@@ -45,38 +57,60 @@ def default(kind: str, language: str) -> Words:
     subject, _, message = source.partition("\n\n")
     subject = subject.removeprefix("Subject:").strip()
     if language == "fr":
-        subject, message = french(subject), french(message)
+        subject, message = _french(subject), _french(message)
     return Words(subject, message.strip() + "\n")
 
 
-def page(message: str, language: str) -> str:
+def _french(text: str) -> str:
+    """French typography everywhere but in merge tags."""
+    held: list[str] = []
+    return released(french(hold(text, held)), held)
+
+
+def page(words: Words, language: str) -> str:
     """The whole HTML of a letter, CSS inlined, its merge tags (and the layout's own) still to be filled."""
     held: list[str] = []
-    body = Markup(_blocks(_hold(message, held)))
+    body = html_body.safe(words.message, held) if words.html else _blocks(hold(words.message, held), held)
 
     def tag(source: str) -> str:
         """A merge tag of the layout, kept from Jinja and the inliner alike."""
-        return _hold(source, held)
+        return hold(source, held)
 
-    document = render_template("letters/layout.html", body=body, tag=tag, letter_language=language)
-    return _HELD.sub(lambda match: held[int(match[1])], _INLINER.inline(document))
-
-
-def plain(message: str) -> str:
-    """The plain-text part: what was typed, without the marks of bold."""
-    lines = message.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
-    return "\n".join(_BOLD.sub(r"\1", line.rstrip()) for line in lines) + "\n"
+    document = render_template("letters/layout.html", body=Markup(body), tag=tag, letter_language=language)
+    return released(_INLINER.inline(document), held)
 
 
-def _hold(text: str, held: list[str]) -> str:
-    def keep(match: re.Match[str]) -> str:
-        held.append(match[0])
-        return f"{_OPEN}{len(held) - 1}{_CLOSE}"
+def plain(words: Words, language: str = "fr") -> str:
+    """The plain-text part: the person's own, else what was typed without its marks, or the words of the HTML."""
+    if words.text.strip():
+        return _lines(words.text)
+    held: list[str] = []
+    if words.html:
+        return released(words_of(out_of_comments(html_body.safe(words.message, held))), held)
 
-    return LIQUID.sub(keep, text.replace(_OPEN, "").replace(_CLOSE, ""))
+    def told(match: re.Match[str]) -> str:
+        said = f"{match[1]}{' : ' if language == 'fr' else ': '}{match[2]}"
+        return _unless_blank(said, match[2], held)
+
+    text = _NAMED_LINK.sub(told, hold(_lines(words.message), held))
+    return released("\n".join(_BOLD.sub(r"\1", line) for line in text.split("\n")), held)
 
 
-def _blocks(text: str) -> str:
+def _lines(text: str) -> str:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _unless_blank(said: str, target: str, held: list[str]) -> str:
+    """What is said of an address; nothing where the tag that gives it is blank."""
+    tag = _LINK_TAG.fullmatch(tag_of(target, held))
+    if not tag:
+        return said
+    held += [f'{{% if {tag[1]} != "" %}}', "{% endif %}"]
+    return f"{OPEN}{len(held) - 2}{CLOSE}{said}{OPEN}{len(held) - 1}{CLOSE}"
+
+
+def _blocks(text: str, held: list[str]) -> str:
     """Paragraphs and lists."""
     out: list[str] = []
     for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
@@ -90,8 +124,13 @@ def _blocks(text: str) -> str:
                 out += _flushed(lines, items, kind)
                 lines, items, kind = [], [], found
             item = bullet or number
-            (items if item else lines).append(_inline(item[1] if item else line))
-        out += _flushed(lines, items, kind)
+            (items if item else lines).append(_inline(item[1] if item else line, held))
+        alone = lines[0] if len(lines) == 1 and not items else ""
+        out += (
+            [f'<p class="action">{alone}</p>']
+            if _ALONE.fullmatch(block.strip()) and alone
+            else _flushed(lines, items, kind)
+        )
     return "\n".join(out)
 
 
@@ -101,16 +140,26 @@ def _flushed(lines: list[str], items: list[str], kind: str) -> list[str]:
     return ["<p>" + "<br>\n".join(lines) + "</p>"] if lines else []
 
 
-def _inline(line: str) -> str:
+def _inline(line: str, held: list[str]) -> str:
     """One line: escaped, bold, links."""
     out: list[str] = []
     done = 0
     for match in _LINK.finditer(line):
-        address = match[0].rstrip(".,;:!?'»")
-        if address.endswith(")") and "(" not in address:
-            address = address[:-1]
-        href = address if match["url"] else f"mailto:{address}"
-        out += [str(escape(line[done : match.start()])), str(Markup('<a href="{}">{}</a>').format(href, address))]
-        done = match.start() + len(address)
+        start, written, said = match.start(), match[0], match[0]
+        if match["label"]:
+            said = _anchor(match["target"], match["label"], held)
+        elif match["held"]:
+            said = _anchor(written, written, held) if _LINK_TAG.fullmatch(tag_of(written, held)) else written
+        else:
+            written = written.rstrip(".,;:!?'»")
+            if written.endswith(")") and "(" not in written:
+                written = written[:-1]
+            said = _anchor(written if match["url"] else f"mailto:{written}", written, held)
+        out += [str(escape(line[done:start])), said]
+        done = start + len(written)
     out.append(str(escape(line[done:])))
     return _BOLD.sub(r"<strong>\1</strong>", "".join(out))
+
+
+def _anchor(href: str, label: str, held: list[str]) -> str:
+    return _unless_blank(str(Markup('<a href="{}">{}</a>').format(href, label)), href, held)

@@ -1,13 +1,13 @@
 """Merge tags: what a person may write between {{ and }}, and what each becomes for one recipient.
 
 python-liquid renders them; of its language only output, `if` and five filters are kept, and a tag that the kind of
-recipient does not have is refused before anything is rendered. docs/merge-tags.md lists them for people.
+recipient does not have is refused before anything is rendered. The list of tags is mail.tag_list's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,8 +18,12 @@ from liquid.token import Token
 
 from documents import dates
 from errors import UserMistake
+from mail import event_tags
+from mail.tag_list import EVERY, LINK_TAGS, TAGS, MergeTag, tags_for
 from models import Contact, Organisation, TrainingSession, User
 from models.words import N_, ContactKind
+
+__all__ = ["EVERY", "LIQUID", "LONGEST", "TAGS", "MergeTag", "Merged", "check", "compiled", "tags_for", "values"]
 
 # Longer than any letter, far below what could keep a processor busy.
 LONGEST = 20_000
@@ -29,41 +33,6 @@ _KEPT_FILTERS = {"default", "upcase", "downcase", "capitalize", "strip"}
 # A whole tag. Bounded, so that no text takes more than linear time; what opens and is none of these is a mistake.
 LIQUID = re.compile(r"\{\{[^{}]{0,300}\}\}|\{%[^{}%]{0,300}%\}")
 _OPENS = re.compile(r"\{\{|\{%")
-_PEOPLE = (ContactKind.LEARNER, ContactKind.TRAINER, ContactKind.CUSTOMER)
-
-
-@dataclass(frozen=True)
-class MergeTag:
-    """One tag: its name, what it says (a French message id), who has it, whether it needs a training session."""
-
-    name: str
-    label: str
-    kinds: tuple[ContactKind, ...] = tuple(ContactKind)
-    of_session: bool = False
-
-    @property
-    def written(self) -> str:
-        return "{{ " + self.name + " }}"
-
-
-TAGS = (
-    MergeTag("personne.prenom", N_("Prénom"), _PEOPLE),
-    MergeTag("personne.nom", N_("Nom de famille ou d'entreprise")),
-    MergeTag("personne.nom_complet", N_("Prénom et nom")),
-    MergeTag("personne.email", N_("Adresse e-mail")),
-    MergeTag("personne.entreprise", N_("Entreprise de la personne"), _PEOPLE),
-    MergeTag("session.titre", N_("Titre de la session"), of_session=True),
-    MergeTag("session.reference", N_("Référence de la session"), of_session=True),
-    MergeTag("session.dates", N_("Dates de la session"), of_session=True),
-    MergeTag("session.debut", N_("Premier jour"), of_session=True),
-    MergeTag("session.heure", N_("Heure de début"), of_session=True),
-    MergeTag("session.fin", N_("Dernier jour"), of_session=True),
-    MergeTag("session.lieu", N_("Lieu"), of_session=True),
-    MergeTag("organisme.nom", N_("Nom de l'organisme")),
-    MergeTag("organisme.adresse", N_("Adresse de l'organisme")),
-    MergeTag("organisme.telephone", N_("Téléphone de l'organisme")),
-    MergeTag("expediteur.nom", N_("Votre nom")),
-)
 
 
 class _Undefined(StrictUndefined):
@@ -87,12 +56,6 @@ def _environment(autoescape: bool) -> Environment:
 
 
 _TEXT, _HTML = _environment(False), _environment(True)
-
-
-def tags_for(kinds: Iterable[ContactKind], with_session: bool = True) -> list[MergeTag]:
-    """The tags that every one of the kinds has, in the order of the menu."""
-    wanted = set(kinds)
-    return [tag for tag in TAGS if wanted <= set(tag.kinds) and (with_session or not tag.of_session)]
 
 
 @dataclass(frozen=True)
@@ -144,10 +107,14 @@ def _parsed(source: str, html: bool) -> tuple[BoundTemplate | None, frozenset[st
     return template, frozenset(".".join(map(str, v.segments)) for variables in found for v in variables), None
 
 
-def check(names: Iterable[str], kind: ContactKind, with_session: bool, field: str | None, label: str) -> None:
-    """Raises UserMistake naming the first tag that this kind of recipient does not have; `label` is the kind's."""
-    allowed = {tag.name for tag in tags_for([kind], with_session)}
-    known = {tag.name for tag in TAGS}
+def check(
+    names: Iterable[str], kind: ContactKind, with_session: bool, field: str | None, label: str,
+    more: Collection[str] = (),
+) -> None:  # fmt: skip
+    """Raises UserMistake naming the first tag that this kind of recipient does not have; `label` is the kind's,
+    `more` the groups of tags that the type of e-mail offers beyond those of all."""
+    allowed = {tag.name for tag in tags_for([kind], with_session, more)}
+    known = {tag.name for tag in EVERY if tag in TAGS or tag.group in more}
     for name in sorted(names):
         if name not in known:
             raise UserMistake(N_("La balise %(tag)s n'existe pas."), field, tag="{{ " + name + " }}")
@@ -174,9 +141,13 @@ def _around(source: str, index: int) -> str:
 
 def values(
     contact: Contact, *, training_session: TrainingSession | None, organisation: Organisation, author: User | None,
-    language: str,
+    language: str, groups: Collection[str] = (), data: Mapping[str, Any] | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, str]]:  # fmt: skip
-    """What each tag becomes for this person: {"personne": {"prenom": …}, …}, days and hours in `language`."""
+    """What each tag becomes for this person: {"personne": {"prenom": …}, …}, days and hours in `language`.
+
+    `data` is the event's, `links` this person's addresses ({"evaluation": url}); both fill tags of `groups` alone.
+    """
     zone = organisation.timezone
     said = {
         "personne": {
@@ -199,4 +170,8 @@ def values(
             "fin": dates.long_date(last, language) if last else "",
             "heure": dates.hour(starts, zone, language) if starts else "",
         }  # fmt: skip
+    said |= event_tags.values(data, groups, language, zone)
+    for tag in LINK_TAGS:
+        if tag.group in groups:
+            said[tag.group] = {"lien": event_tags.address((links or {}).get(tag.group))}
     return said
