@@ -68,6 +68,10 @@ class Config:
     max_attachment: int = 25 * 1024 * 1024
     max_email: int = 25 * 1024 * 1024
     support_email: str | None = None
+    # one call to a webhook's receiver, all in; whether one on this machine is allowed (never in production)
+    webhook_timeout: float = 10.0
+    webhook_loopback: bool = False
+    webhook_ca_file: Path | None = None
     # how many reverse proxies stand in front; without one, X-Forwarded-For is anybody's word
     proxies: int = 0
 
@@ -125,9 +129,16 @@ def read(env: Mapping[str, str] | None = None) -> Config:
     embedded_mail = not env.get("MAIL_SERVER")
     if embedded_mail and not bounce_maildir:
         bounce_maildir = str(places.bounce_maildir)
-    ca_file = text("MAIL_CA_FILE")
-    if ca_file and not Path(ca_file).is_file():
-        raise WrongSetting(f"MAIL_CA_FILE={ca_file!r}: a file of certificates (PEM) is expected.")
+    loopback = switch("WEBHOOK_LOOPBACK", mode == "demo")
+    if loopback and mode == "production":
+        raise WrongSetting("WEBHOOK_LOOPBACK=true: not in production, where it would open this machine's own services.")
+
+    def certificates(name: str) -> Path | None:
+        path = text(name)
+        if path and not Path(path).is_file():
+            raise WrongSetting(f"{name}={path!r}: a file of certificates (PEM) is expected.")
+        return Path(path) if path else None
+
     blobs = text("BLOB_FOLDER")
     default_mail_port = running.get("smtp_port", 2525) if embedded_mail else 25
     return Config(
@@ -145,7 +156,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         mail_use_tls=switch("MAIL_USE_TLS", False),
         mail_use_ssl=switch("MAIL_USE_SSL", False),
         mail_verify_tls=switch("MAIL_VERIFY_TLS", True),
-        mail_ca_file=Path(ca_file) if ca_file else None,
+        mail_ca_file=certificates("MAIL_CA_FILE"),
         mail_local_hostname=text("MAIL_LOCAL_HOSTNAME"),
         bounce_maildir=Path(bounce_maildir) if bounce_maildir else None,
         bounce_imap_host=text("BOUNCE_IMAP_HOST"),
@@ -166,6 +177,9 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         max_attachment=int(number("MAX_ATTACHMENT", 25 * 1024 * 1024, 1)),
         max_email=int(number("MAX_EMAIL", 25 * 1024 * 1024, 1)),
         support_email=text("SUPPORT_EMAIL"),
+        webhook_timeout=number("WEBHOOK_TIMEOUT", 10.0, 0.1),
+        webhook_loopback=loopback,
+        webhook_ca_file=certificates("WEBHOOK_CA_FILE"),
         proxies=int(number("TRUSTED_PROXIES", 0)),
     )
 

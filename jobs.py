@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from history import export_jobs, export_work
 from mail import mailbox, outbox
 from mail.drain import drain as run_drain
+from webhooks import deliver, prune
 
 _stop_asked = False
 
@@ -38,18 +40,42 @@ def poll_mailboxes() -> None:
     mailbox.poll()
 
 
-def export() -> None:
-    """Make the exports that wait, and those a dead worker left; the queue's short jobs go on in between."""
+def _sweeping() -> Callable[[], bool]:
+    """What a long job of the queue `work` calls in between: sweeps when it is time to, and says whether it did."""
     last = time.monotonic()
 
-    def meanwhile() -> None:
+    def meanwhile() -> bool:
         nonlocal last
-        if time.monotonic() - last >= SCHEDULE[0][2]:
+        due = time.monotonic() - last >= SCHEDULE[0][2]
+        if due:
             sweep()
             last = time.monotonic()
+        return due
+
+    return meanwhile
+
+
+def export() -> None:
+    """Make the exports that wait, and those a dead worker left; the queue's short jobs go on in between."""
+    swept = _sweeping()
+
+    def meanwhile() -> None:
+        if swept():
+            deliver(seconds=2)
 
     worker = os.getppid()
     export_work.run(meanwhile, lambda: _stop_asked or os.getppid() != worker)
+
+
+def deliver_webhooks() -> None:
+    """Tell the organisations' programs what is due, and go on sweeping while they take their time."""
+    worker = os.getppid()
+    deliver(_sweeping(), lambda: _stop_asked or os.getppid() != worker)
+
+
+def prune_webhooks() -> None:
+    """Forget what was told long ago."""
+    prune()
 
 
 def expire_exports() -> None:
@@ -61,6 +87,8 @@ def expire_exports() -> None:
 SCHEDULE = (
     ("sweep", "work", 5),
     ("poll_mailboxes", "inbound", 5),
+    ("deliver_webhooks", "work", 5),
     ("export", "work", 15),
     ("expire_exports", "work", 600),
+    ("prune_webhooks", "work", 3600),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from extensions import on_commit, ring
 from models.words import Status
 
 # Parts of tracking.RECORD's WITH. `heard` locks the e-mails that somebody listens to, so that the status before is
@@ -48,3 +49,4 @@ def requested(connection: Connection, mailing_id: int) -> None:
         ),
         {"mailing": mailing_id},
     )
+    on_commit(lambda: ring("deliver_webhooks", "work"))

@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LEAVES = {"words", "config", "places", "errors"}
 BASE = LEAVES | {"extensions", "i18n"}
 BELOW = BASE | {"models"}
-DEEP = BELOW | {"documents", "mail", "planning", "history", "people"}
+DEEP = BELOW | {"documents", "mail", "planning", "history", "people", "webhooks"}
 MAY_IMPORT = {
     "words": set(), "places": set(), "errors": set(), "config": {"places"},
     "i18n": LEAVES, "extensions": LEAVES, "models": BASE,
     "documents": BELOW, "mail": BELOW | {"documents"}, "planning": BELOW | {"documents", "mail"},
-    "history": BELOW | {"documents"}, "people": BELOW,
+    "history": BELOW | {"documents"}, "people": BELOW, "webhooks": BELOW | {"mail", "history"},
     "jobs": DEEP, "blueprints": DEEP, "cli": DEEP,
 }  # fmt: skip
 ANYTHING = {"app", "worker", "local", "seeds", "tests", "bench", "migrations", "tools", "docs"}
