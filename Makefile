@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist loadfile
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
-.PHONY: help run test lint messages chaos bench clean
+.PHONY: help run test lint messages chaos sheets bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -57,6 +57,9 @@ messages: .venv/stamp ## bring the English catalogue up to date, and list what i
 
 chaos: .venv/stamp ## kill workers and servers while e-mails leave: none lost, none doubled
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
+sheets: .venv/stamp ## a million rows as a workbook and as French CSV, opened by LibreOffice and read cell by cell
+	@SILLAGE_SHEET_ROWS=1000000 $(BIN)/python -m pytest tests/history/test_spreadsheet.py -s
 
 bench: .venv/stamp ## measure pages, sending and reports
 	@$(BIN)/python -m bench $(BENCH_ARGS)
