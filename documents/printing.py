@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tempfile
 import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -25,8 +26,8 @@ from models import Organisation
 MEDIA_TYPE = "application/pdf"
 _FOLDER = Path(__file__).with_name("typst")
 _ACCENT = "#1f4e79"
-# What typst draws, by the bytes' own type.
-_DRAWN = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/webp": "webp", "image/svg+xml": "svg"}
+# What typst draws, by the bytes' own type: no SVG, whose text may name what this machine has.
+_DRAWN = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/webp": "webp"}
 # Characters that no font draws and a PDF may not hold; names keep everything else.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
@@ -81,12 +82,15 @@ def _compile(template: str, said: dict[str, Any], look: Look, stamp: datetime, s
     if not _fonts:  # typst brings Libertinus; the machine's fonts serve other scripts where it has them
         _fonts.append(typst.Fonts(include_system_fonts=True))
     logo = f"logo.{look.logo_type}" if look.logo else ""
-    files = {"main.typ": _source(template), "page.typ": _source("page.typ")} | ({logo: look.logo} if logo else {})
+    files = {"main.typ": _source(template), "page.typ": _source("page.typ")}  # texts only: an image comes from disk
     data = said | {"look": {"accent": look.accent, "logo": logo}}
-    return bytes(typst.compile(
-        files, font_paths=_fonts[0], format="pdf", pdf_standards=standards,
-        sys_inputs={"data": json.dumps(data, ensure_ascii=False)}, timestamp=stamp,
-    ))  # type: ignore[call-overload]  # fmt: skip
+    with tempfile.TemporaryDirectory() as root:
+        if logo:
+            Path(root, logo).write_bytes(look.logo)
+        return bytes(typst.compile(
+            files, root=root, font_paths=_fonts[0], format="pdf", pdf_standards=standards,
+            sys_inputs={"data": json.dumps(data, ensure_ascii=False)}, timestamp=stamp,
+        ))  # type: ignore[call-overload]  # fmt: skip
 
 
 def printable(value: Any) -> Any:

@@ -95,7 +95,7 @@ class Document(Model):
 
 class DocumentRun(Model):
     """A making of many documents of one kind: the row decides, a job works it off; `contact_ids` are whose, in order.
-    `problem` is a French message id."""
+    `problem` is the French message id of what stopped it, `values` fill it."""
 
     __tablename__ = "document_run"
     __table_args__ = (
@@ -115,8 +115,8 @@ class DocumentRun(Model):
     made_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
     done_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"))
     problem: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    values: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, server_default=text("'{}'"))
     created_at: Mapped[created]
-    taken_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # a worker's lease
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     training_session: Mapped[TrainingSession] = relationship()

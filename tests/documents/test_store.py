@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 
 from documents import blobs, sheets, store
@@ -118,7 +117,8 @@ def test_files_are_those_that_concern_the_person(run: TrainingSession) -> None:
     learner = of(run, ContactKind.LEARNER)[0]
     names = [ready.filename for ready in store.files(["convocation", "programme", "event"], run, company)]
     assert names == [
-        "Convocation APS-1 - Camille Bernard.pdf", "Joining instructions APS-1 - Karim Haddad.pdf", "Programme APS-1.pdf",
+        "Convocation APS-1 - Camille Bernard.pdf", "Joining instructions APS-1 - Karim Haddad.pdf",
+        "Programme APS-1.pdf",
     ]  # fmt: skip
     (theirs,) = store.files(["convention"], run, funder)
     assert theirs.filename == "Convention APS-1 - Mairie de Saint-Malo.pdf"
