@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from dataclasses import dataclass
+from uuid import uuid4
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 
 import i18n
 from blueprints.support import allow, get_or_404, page
+from errors import UserMistake
+from extensions import db
 from i18n import _, ngettext
 from models import TrainingSession
 from models.words import EmailType, Permission
 from planning import completeness
 from planning.cells import Cell, CellState
 from planning.completeness import Column, Matrix, Row
+from planning.missing import Outcome, Sending, keys_of
 
 blueprint = Blueprint("completeness", __name__)
 # Live cells: seconds between two questions, how many without news before the next step; then silence.
 _RHYTHM = ((4, 30), (15, 20), (60, 30))
 _WARNED_DAYS = 2
+# A letter as it will leave, in a frame of its own: it may bring its styles and nothing else.
+_LETTER_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; form-action 'none'; "
+    "base-uri 'none'; sandbox"
+)
 
 
 @blueprint.get("/<public_id>/completeness")
@@ -44,6 +54,74 @@ def changed(public_id: str) -> Response:
     response = make_response(answer, 200 if shown.seconds else 286)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@blueprint.get("/<public_id>/completeness/missing")
+@allow(Permission.SEND)
+def missing(public_id: str) -> Response:
+    """Who would get what; nothing is made yet."""
+    return _missing(_sending(public_id))
+
+
+@blueprint.get("/<public_id>/completeness/missing/letter")
+@allow(Permission.SEND)
+def letter(public_id: str) -> Response:
+    """The letter of ?to=type:person as it will be."""
+    sending = _sending(public_id)
+    found = sending.find(request.args.get("to", "")[:80])
+    if found is None:
+        abort(404)
+    try:
+        html = sending.letter(*found).html
+    except UserMistake as mistake:
+        html = render_template("completeness/no_letter.html", words=_(mistake.message, **mistake.values))
+    response = make_response(html)
+    response.headers["Content-Security-Policy"] = _LETTER_POLICY
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.post("/<public_id>/completeness/missing")
+@allow(Permission.SEND)
+def send(public_id: str) -> Response:
+    sending = _sending(public_id)
+    chosen = keys_of(request.form.getlist("to"))
+    if not chosen:
+        return _missing(sending, _("Choisissez au moins un destinataire."))
+    said = "|".join([request.form.get("request_key", "")[:64], *sorted(chosen)])
+    try:
+        outcome = sending.send(chosen, current_user, hashlib.sha256(said.encode()).hexdigest())
+    except UserMistake as mistake:
+        db.session.rollback()
+        return _missing(sending, _(mistake.message, **mistake.values))
+    db.session.commit()
+    _tell(outcome)
+    return redirect(url_for("completeness.index", public_id=public_id), 303)  # type: ignore[return-value]
+
+
+def _sending(public_id: str) -> Sending:
+    training_session = get_or_404(TrainingSession, public_id)
+    matrix = completeness.matrix(training_session, current_user.organisation)
+    types = [type[:60] for type in request.args.getlist("type")[:20]]
+    return Sending(
+        training_session, current_user.organisation, matrix, types=types, person=request.args.get("person", "")[:40]
+    )
+
+
+def _missing(sending: Sending, problem: str = "") -> Response:
+    return page(
+        "completeness/missing.html", status=422 if problem else 200, training_session=sending.session,
+        batches=sending.batches, problem=problem, request_key=uuid4(),
+    )  # fmt: skip
+
+
+def _tell(outcome: Outcome) -> None:
+    if outcome.count:
+        flash(ngettext("%(num)s e-mail demandé", "%(num)s e-mails demandés", outcome.count), "success")
+    elif not outcome.left:
+        flash(_("Rien n'est parti : entre-temps, plus personne ne manquait de ces e-mails."), "info")
+    for name, type, words, values in outcome.left[:20]:
+        flash(_("%(name)s (%(type)s) : %(why)s", name=name, type=_(type.label), why=_(words, **values)), "warning")
 
 
 @dataclass
@@ -91,7 +169,10 @@ class Shown:
         """Where a cell leads: to the e-mail, else to the page that sends it."""
         if cell.sent is not None:
             return url_for("emails.email", public_id=cell.sent.public_id)
-        return url_for("sessions.emails", public_id=self.matrix.public_id)
+        asked = {"type": cell.type.value, "person": row.person.public_id}
+        if cell.state.missing and current_user.may(Permission.SEND):
+            return url_for("completeness.missing", public_id=self.matrix.public_id, **asked)
+        return url_for("contacts.emails", public_id=row.person.public_id)
 
 
 def sentence(column: Column) -> str:

@@ -51,7 +51,7 @@ def test_the_matrix_says_each_state_in_words_and_leads_on(staff: Browser, cassio
     assert "La session commence bientôt et 2 personnes n’ont pas tout reçu" in text
     assert staff.html.xpath("//ul[@class='callers']//a/@href") == ["tel:0611223344"] * 2
     for state in ("Reçu", "En route", "En échec", "Jamais envoyé", "Pas encore"):
-        assert staff.html.xpath(f"//dl[@class='legend']//dt[contains(., '{state}')]//*[local-name()='use']")
+        assert staff.html.xpath(f"//dl[@class='key-list']//dt[contains(., '{state}')]//*[local-name()='use']")
 
 
 def test_live_answers_bring_what_changed_and_stop(staff: Browser, cassiopee: House) -> None:

@@ -166,7 +166,7 @@ OTHERWISE = {
     ("exports.cancel", "POST"): {303, 404}, ("exports.fetch", "POST"): {303, 404}, ("exports.file", "GET"): {404},
     # the second to delete finds nothing; a view is its owner's, a shared one an admin's too
     ("segments.delete", "POST"): {303, 404}, ("views.delete", "POST"): {303, 403, 404},
-    ("completeness.changed", "GET"): {200, 286}, ("training_types.delete", "POST"): {303, 404},
+    ("completeness.changed", "GET"): {200, 286}, ("completeness.letter", "GET"): {404}, ("training_types.delete", "POST"): {303, 404},
 }  # fmt: skip
 
 
