@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 
+from documents import runs
 from history import export_jobs, export_work
 from mail import mailbox, outbox
 from mail.drain import drain as run_drain
@@ -78,6 +79,12 @@ def prune_webhooks() -> None:
     prune()
 
 
+def make_documents() -> None:
+    """Make the documents that were asked for by the hundred; the queue's short jobs go on in between."""
+    swept, worker = _sweeping(), os.getppid()
+    runs.work(swept, lambda: _stop_asked or os.getppid() != worker)
+
+
 def expire_exports() -> None:
     """Take away the files of exports whose time is over."""
     export_jobs.expire()
@@ -89,6 +96,7 @@ SCHEDULE = (
     ("poll_mailboxes", "inbound", 5),
     ("deliver_webhooks", "work", 5),
     ("export", "work", 15),
+    ("make_documents", "work", 15),
     ("expire_exports", "work", 600),
     ("prune_webhooks", "work", 3600),
 )

@@ -40,7 +40,7 @@ def newest(training_session: TrainingSession, kind: DocumentKind) -> DocumentRun
     return db.session.scalar(query.order_by(DocumentRun.id.desc()).limit(1))
 
 
-def work(meanwhile: Callable[[], None] = lambda: None, stop: Callable[[], bool] = lambda: False) -> int:
+def work(meanwhile: Callable[[], object] = lambda: None, stop: Callable[[], bool] = lambda: False) -> int:
     """Make what is asked for; how many documents were made. Commits every few of them."""
     made = 0
     while not stop():
