@@ -6,6 +6,7 @@ What is a stranger's (body, files, source) leaves by routes of its own, each wit
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from urllib.parse import quote
 
 from flask import (
@@ -31,7 +32,7 @@ from errors import Permanent, UserMistake
 from extensions import db
 from history import Scope, columns, detail, safe_html, views
 from i18n import _
-from mail import mime
+from mail import look, mime
 from mail.resend import resend
 from models import Email
 from models.words import Permission
@@ -77,7 +78,7 @@ def body(public_id: str) -> Response:
     stored = _frozen(public_id)
     said = mime.shown(stored.skeleton)
     if said.html:
-        safe = safe_html.from_html(said.html, stored.subject)
+        safe = safe_html.from_html(said.html, stored.subject, _images(stored))
     elif said.text:
         safe = safe_html.from_text(said.text, stored.subject)
     else:
@@ -163,6 +164,15 @@ def _about(public_id: str) -> detail.Detail:
 
 def _frozen(public_id: str) -> detail.Frozen:
     return detail.frozen(current_user.organisation_id, public_id) or abort(404)
+
+
+def _images(stored: detail.Frozen) -> dict[str, str]:
+    """Content-ID → data: address of the images that came within the message; one whose bytes are gone is left out."""
+    found = {}
+    for cid, (sha256, media_type) in mime.images(stored.skeleton, stored.cuts).items():
+        with suppress(Permanent):
+            found[cid] = look.data_address(sha256, media_type)
+    return found
 
 
 def _columns() -> list[columns.Column]:

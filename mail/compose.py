@@ -16,8 +16,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from documents.blobs import Stored
 from errors import UserMistake
-from mail import headers, letters, merge_tags, tag_list
+from mail import headers, letters, look, merge_tags, tag_list
 from mail.letters import Words
+from mail.look import Logo, Look
 from mail.merge_tags import Merged
 from models import Contact, Organisation, TrainingSession, User
 from models.words import N_, ContactKind
@@ -66,6 +67,12 @@ class Draft:
     text: str
     files: tuple[File, ...] = ()
     opportunity_id: int | None = None
+    logo: Logo | None = None  # shown by the html, no attachment
+
+    @property
+    def shown(self) -> str:
+        """The HTML for a page's frame: the logo stands in it, for no page can look into a message."""
+        return self.html.replace(f"cid:{self.logo.cid}", self.logo.as_data()) if self.logo else self.html
 
 
 # a tag that the words ask about before they use it, or give another word for
@@ -124,7 +131,11 @@ class Writing:
 
     @cached_property
     def _letters(self) -> dict[str, _Letter]:
-        return {language: _compiled(words, language) for language, words in self.words.items()}
+        return {language: _compiled(words, language, self._look) for language, words in self.words.items()}
+
+    @cached_property
+    def _look(self) -> Look:
+        return look.of(self.organisation)
 
     def language_for(self, contact: Contact) -> str:
         """The language this person's e-mail will be in."""
@@ -156,6 +167,7 @@ class Writing:
             recipient=contact.email.strip(), name=headers.one_line(contact.name, "people"), contact_id=contact.id,
             training_session_id=self.training_session.id if self.training_session else None, type=self.type,
             subject=subject, html=letter.html.render(values), text=letter.text.render(values), files=files,
+            logo=self._look.logo,
         )  # fmt: skip
 
     def blanks(self, contact: Contact) -> list[str]:
@@ -180,7 +192,7 @@ def _found(values: Mapping[str, Any], name: str) -> str:
     return str(values.get(group, {}).get(key, ""))
 
 
-def _compiled(words: Words, language: str) -> _Letter:
+def _compiled(words: Words, language: str, look: Look) -> _Letter:
     subject, message = f"subject_{language}", f"message_{language}"
     if not words.subject.strip():
         raise UserMistake(N_("L'objet est vide."), subject)
@@ -192,7 +204,7 @@ def _compiled(words: Words, language: str) -> _Letter:
         text = merge_tags.compiled(
             letters.plain(words, language), field=f"text_{language}" if words.text.strip() else message
         )
-        html = merge_tags.compiled(letters.page(words, language), html=True, field=message)
+        html = merge_tags.compiled(letters.page(words, language, look), html=True, field=message)
     except UserMistake as mistake:
         raise UserMistake(mistake.message, mistake.field or message, **mistake.values) from mistake
     typed = merge_tags.compiled(words.message, html=words.html, field=message)

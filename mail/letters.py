@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from i18n import french
 from mail import html_body
 from mail.held_tags import CLOSE, OPEN, hold, out_of_comments, released, tag_of
+from mail.look import Look
 from mail.words_of_html import words_of
 
 _FOLDER = Path(__file__).resolve().parent.parent / "templates" / "letters"
@@ -36,6 +37,7 @@ _LINK = re.compile(
     r"(?P<url>https?://[^\s<>\"]{1,2000})|(?P<address>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})",
     re.IGNORECASE,
 )
+_HOUSE_LOOK = Look()
 _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
 
 
@@ -67,7 +69,7 @@ def _french(text: str) -> str:
     return released(french(hold(text, held)), held)
 
 
-def page(words: Words, language: str) -> str:
+def page(words: Words, language: str, look: Look = _HOUSE_LOOK) -> str:
     """The whole HTML of a letter, CSS inlined, its merge tags (and the layout's own) still to be filled."""
     held: list[str] = []
     body = html_body.safe(words.message, held) if words.html else _blocks(hold(words.message, held), held)
@@ -76,7 +78,9 @@ def page(words: Words, language: str) -> str:
         """A merge tag of the layout, kept from Jinja and the inliner alike."""
         return hold(source, held)
 
-    document = render_template("letters/layout.html", body=Markup(body), tag=tag, letter_language=language)
+    document = render_template(
+        "letters/layout.html", body=Markup(body), tag=tag, letter_language=language, look=look
+    )  # fmt: skip
     return released(_INLINER.inline(document), held)
 
 

@@ -31,15 +31,17 @@ from mail.headers import file_name, mailbox, message_id_header, one_line, subjec
 
 if TYPE_CHECKING:
     from mail.compose import Draft, File
+    from mail.look import Logo
 
 __all__ = [
-    "Frozen", "ReadBlob", "Shown", "attached", "build", "freeze", "from_quoted_printable", "join", "pixel",
+    "Frozen", "ReadBlob", "Shown", "attached", "build", "freeze", "from_quoted_printable", "images", "join", "pixel",
     "quoted_printable", "sealed", "shown", "wire_address", "with_pixel",
 ]  # fmt: skip
 
 ReadBlob = Callable[[str], bytes]
 # "=_" can occur neither in quoted-printable nor in base64, so no part can ever hold a boundary.
-_MIXED, _ALTERNATIVE = "=_sillage_mixed", "=_sillage_alternative"
+_MIXED, _ALTERNATIVE, _RELATED = "=_sillage_mixed", "=_sillage_alternative", "=_sillage_related"
+_PART, _RELATED_PART = b"\r\n--=_sillage_", f"\r\n--{_RELATED}\r\n".encode()
 _HEAD, _TEXT, _HTML, _FILE = "X-Splice-Head: here", "--text--", "--html--", b"--file--"
 _WORD = r"=\?[\w-]+\?[bqBQ]\?[!->@-~]*\?="
 _WORDS = re.compile(rf"(?<!\S){_WORD}(?:[ \t]+{_WORD})*(?!\S)")
@@ -110,7 +112,9 @@ def build(
 ) -> EmailMessage:  # fmt: skip
     """The message by the standard library alone: the slow way, which `freeze` is held equal to."""
     to, _ = wire_address(draft.recipient)
-    message = _constant(sender, bool(draft.html), draft.files, draft.text, draft.html, pixel_url, read_blob)
+    message = _constant(
+        sender, draft.html != "", _logo(draft), draft.files, draft.text, draft.html, pixel_url, read_blob
+    )
     local, _, domain = to.rpartition("@")
     message["Message-ID"] = message_id_header(message_id)
     message["Date"] = format_datetime(date.astimezone(UTC))
@@ -120,8 +124,8 @@ def build(
 
 
 def _constant(
-    sender: SenderLike, has_html: bool, files: tuple[File, ...], text: str, html: str, pixel_url: str | None,
-    read_blob: ReadBlob,
+    sender: SenderLike, has_html: bool, logo: Logo | None, files: tuple[File, ...], text: str, html: str,
+    pixel_url: str | None, read_blob: ReadBlob,
 ) -> EmailMessage:  # fmt: skip
     """Everything a mailing's messages share, round a text and an html part."""
     message = EmailMessage(policy=email.policy.SMTP)
@@ -134,6 +138,13 @@ def _constant(
     message.set_content(text, cte="quoted-printable")
     if has_html:
         message.add_alternative(with_pixel(html, pixel_url), subtype="html", cte="quoted-printable")
+        if logo:
+            part = list(message.iter_parts())[1]
+            part.add_related(
+                read_blob(logo.sha256), *logo.media_type.split("/"), cid=f"<{logo.cid}>", disposition="inline",
+                filename=logo.filename,
+            )  # fmt: skip
+            part.set_boundary(_RELATED)
         message.set_boundary(_ALTERNATIVE)
     for file in files:
         maintype, _, subtype = _attached_type(file.media_type).partition("/")
@@ -145,6 +156,10 @@ def _constant(
     return message
 
 
+def _logo(draft: Draft) -> Logo | None:
+    return draft.logo if draft.html else None
+
+
 def _attached_type(media_type: str) -> str:
     # RFC 2046 5.2.1 forbids base64 for message/* and multipart/*: such a file travels as mere bytes.
     return "application/octet-stream" if media_type.startswith(("message/", "multipart/")) else media_type
@@ -152,17 +167,18 @@ def _attached_type(media_type: str) -> str:
 
 @lru_cache(maxsize=256)
 def _mould(
-    name: str, address: str, reply_to: str, has_html: bool, files: tuple[tuple[str, str], ...]
+    name: str, address: str, reply_to: str, has_html: bool, logo: Logo | None, files: tuple[tuple[str, str], ...]
 ) -> tuple[bytes, ...]:
-    """The constant bytes between the places where text, html and each file go; the headers that differ come first."""
+    """The constant bytes between the places where text, html, the logo and each file go; the headers that differ come
+    first."""
     from mail.compose import File
 
     sender = _Sender(name, address, reply_to)
     empty = tuple(File(filename, "", 0, media_type) for filename, media_type in files)
-    message = _constant(sender, has_html, empty, _TEXT, _HTML, None, lambda _: _FILE)
+    message = _constant(sender, has_html, logo, empty, _TEXT, _HTML, None, lambda _: _FILE)
     rest, pieces = message.as_bytes(), []
     marks = [_TEXT.encode() + b"\r\n"] + ([_HTML.encode() + b"\r\n"] if has_html else [])
-    marks += [base64.encodebytes(_FILE).replace(b"\n", b"\r\n")] * len(files)
+    marks += [base64.encodebytes(_FILE).replace(b"\n", b"\r\n")] * (len(files) + bool(logo))
     for mark in marks:
         piece, _, rest = rest.partition(mark)
         pieces.append(piece)
@@ -182,7 +198,8 @@ def freeze(
 ) -> Frozen:  # fmt: skip
     """The exact bytes of one message. Raises UserMistake for what may not stand in a header."""
     to, smtputf8 = wire_address(draft.recipient)
-    mould = _mould(sender.name, sender.address, sender.reply_to or "", bool(draft.html),
+    logo = _logo(draft)
+    mould = _mould(sender.name, sender.address, sender.reply_to or "", bool(draft.html), logo,
                    tuple((f.filename, f.media_type) for f in draft.files))  # fmt: skip
     head = (
         f"Message-ID: {message_id_header(one_line(message_id))}\r\n"
@@ -193,8 +210,8 @@ def freeze(
     pieces = [head, mould[0], quoted_printable(draft.text)]
     if draft.html:
         pieces += [mould[1], quoted_printable(with_pixel(draft.html, pixel_url))]
-    tails = mould[len(mould) - 1 - len(draft.files) :]
-    return _assemble(pieces, tails, [f.sha256 for f in draft.files], smtputf8, read_blob)
+    cut = ([logo.sha256] if logo else []) + [f.sha256 for f in draft.files]
+    return _assemble(pieces, mould[len(mould) - 1 - len(cut) :], cut, smtputf8, read_blob)
 
 
 def _assemble(
@@ -262,6 +279,19 @@ def shown(skeleton: bytes) -> Shown:
         if bodies[subtype] is None:
             bodies[subtype] = _decoded(part)
     return Shown(bodies["html"], bodies["plain"], [(name, _readable(raw)) for name, raw in message.raw_items()])
+
+
+def images(skeleton: bytes, cuts: Iterable[Iterable[Any]]) -> dict[str, tuple[str, str]]:
+    """Content-ID → (sha256, media type as said) of the images that the message's HTML shows from within itself."""
+    found = {}
+    for offset, sha256 in cuts:
+        start = skeleton.rfind(_PART, max(0, offset - 4096), offset)
+        if not skeleton.startswith(_RELATED_PART, start):
+            continue
+        part = email.message_from_bytes(skeleton[start + len(_RELATED_PART) : offset])
+        if part.get_content_disposition() == "inline" and part.get_content_maintype() == "image":
+            found[str(part["Content-ID"] or "").strip("<> ")] = (str(sha256), part.get_content_type())
+    return found
 
 
 def _decoded(part: Message) -> str:

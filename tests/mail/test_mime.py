@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from errors import UserMistake
 from mail import headers, mime
 from mail.compose import Draft, File
+from mail.look import Logo
+from mail.resend import copied
 
 WHEN = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
 SENDER = SimpleNamespace(name="Atelier Cassiopée, SARL", address="formation@cassiopee.example", reply_to="")
@@ -37,6 +39,11 @@ def blob(data: bytes, filename: str, media_type: str = "application/pdf") -> Fil
     sha256 = hashlib.sha256(data).hexdigest()
     BLOBS[sha256] = data
     return File(filename, sha256, len(data), media_type)
+
+
+def logo(data: bytes = b"\x89PNG" + b"l" * 200) -> Logo:
+    file = blob(data, "logo.png", "image/png")
+    return Logo(file.sha256, file.size, file.media_type, 100, 40)
 
 
 def draft(**changes: Any) -> Draft:
@@ -98,14 +105,16 @@ _file = st.builds(blob, st.binary(min_size=1, max_size=500), _line.filter(bool),
 @given(
     subject=_line, name=_line, local=_local, domain=_domain, text=_body, html=_body,
     files=st.lists(_file, max_size=3).map(tuple), sender_name=_line, pixel=st.sampled_from([None, "https://x.example/t/o/a.gif"]),
+    with_logo=st.booleans(),
 )  # fmt: skip
 def test_spliced_is_what_the_standard_library_builds(
     subject: str, name: str, local: str, domain: str, text: str, html: str, files: tuple[File, ...], sender_name: str,
-    pixel: str | None,
+    pixel: str | None, with_logo: bool,
 ) -> None:  # fmt: skip
     subject, name = " ".join(subject.split()), " ".join(name.split())
     sender = SimpleNamespace(name=" ".join(sender_name.split()), address="a@example.org", reply_to="")
-    d = draft(subject=subject, name=name, recipient=f"{local}@{domain}", text=text, html=html, files=files)
+    d = draft(subject=subject, name=name, recipient=f"{local}@{domain}", text=text, html=html, files=files,
+              logo=logo() if with_logo else None)  # fmt: skip
     frozen = freeze(d, sender, pixel)
     ours_raw = joined(frozen)
     assert hashlib.sha256(ours_raw).hexdigest() == frozen.sha256 and len(ours_raw) == frozen.size
@@ -208,6 +217,44 @@ def test_skeletons_hold_no_attachment_and_files_need_not_be_read_twice() -> None
         d = draft(name=f"N {number}", files=(third,))
         mime.freeze(d, SENDER, message_id=f"{number}@x", pixel_url=None, date=WHEN, read_blob=read)
     assert reads == [third.sha256]
+
+
+def test_a_logo_stands_in_the_letter_and_is_no_attachment() -> None:
+    first, mark = blob(b"%PDF-1.7" + b"a" * 9000, "a.pdf"), logo()
+    frozen = freeze(draft(logo=mark, files=(first,), html=f'<p><img src="cid:{mark.cid}"></p>'))
+    message = parse(joined(frozen))
+    assert [p.get_content_type() for p in message.walk()] == [
+        "multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png",
+        "application/pdf",
+    ]  # fmt: skip
+    assert [part.get_filename() for part in message.iter_attachments()] == ["a.pdf"]
+    image = [p for p in message.walk() if p.get_content_type() == "image/png"][0]
+    assert image["Content-ID"] == f"<{mark.cid}>" and image.get_content_disposition() == "inline"
+    assert image.get_content() == BLOBS[mark.sha256]
+    assert [sha for _, sha in frozen.cuts] == [mark.sha256, first.sha256]
+    assert mime.images(frozen.skeleton, frozen.cuts) == {mark.cid: (mark.sha256, "image/png")}
+    assert len(frozen.skeleton) < 3000 and f"cid:{mark.cid}" in (mime.shown(frozen.skeleton).html or "")
+    plain = freeze(draft(logo=mark, html=""))
+    assert not plain.cuts and parse(joined(plain)).get_content_type() == "text/plain"
+    # a file that calls itself an inline image is none: only what stands beside the HTML is
+    assert mime.images(*(lambda f: (f.skeleton, f.cuts))(freeze(draft(files=(first,))))) == {}
+
+
+def test_a_letter_with_a_logo_is_resent_byte_for_byte() -> None:
+    mark, pdf = logo(), blob(b"%PDF-1.7" + b"z" * 5000, "z.pdf")
+    url = "https://mail.example/t/o/abcdefghijklmnopqrstuvwxyz.gif"
+    first = draft(logo=mark, files=(pdf,), html=f'<html><body><img src="cid:{mark.cid}"></body></html>')
+    frozen = freeze(first, pixel_url=url)
+    again = copied(
+        frozen.skeleton, frozen.cuts, draft(recipient="autre.adresse.plus.longue@example.org"), message_id="2@x",
+        pixel_url=url.replace("abc", "xyzw"), date=WHEN, read_blob=BLOBS.__getitem__,
+    )  # fmt: skip
+    old, new = parse(joined(frozen)), parse(joined(again))
+    strip = [(p.get_content_type(), p.get_payload(decode=True)) for p in old.walk() if not p.is_multipart()]
+    kept = [(p.get_content_type(), p.get_payload(decode=True)) for p in new.walk() if not p.is_multipart()]
+    assert kept[0] == strip[0] and kept[2:] == strip[2:]
+    assert kept[1][1] == strip[1][1].replace(b"/abc", b"/xyzw")
+    assert mime.images(again.skeleton, again.cuts) == mime.images(frozen.skeleton, frozen.cuts)
 
 
 def test_rfc822_files_travel_as_bytes_not_as_messages() -> None:
