@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
+from extensions import db, settings
+from history import export_work
 from mail.drain import drain
+from mail.fold import Fact
+from mail.tracking import record
+from models import Email
+from models.words import EventKind, Status
 from tests.conftest import House
+from tests.history.test_export import sheets
 from tests.program import Program
 from tests.smtp_server import SmtpServer
 
@@ -39,19 +46,36 @@ def served(app: Flask) -> Iterator[str]:
     app.extensions["tracked_mail"].port = 1
 
 
+def opened() -> None:
+    """As the pixel would say it of what has left."""
+    left = select(Email.id).where(Email.status == Status.SENT)
+    record(Fact(id_, EventKind.OPENED, "pixel", str(id_), datetime.now(UTC)) for id_ in db.session.scalars(left))
+    db.session.commit()
+
+
 def test_twenty_lines_send_follow_and_export(app: Flask, cassiopee: House, served: str, tmp_path: Path) -> None:
-    assert len(SCRIPT.read_text().splitlines()) <= 20
+    assert len(list(filter(str.strip, SCRIPT.read_text().splitlines()))) <= 21
     secret = Program(app, cassiopee.staff, "read send").secret
     environment = os.environ | {"SILLAGE_URL": served, "SILLAGE_TOKEN": secret}
-    command = [sys.executable, str(SCRIPT), "lea@mail.example"]
+    command = [sys.executable, str(SCRIPT), "lea@mail.example", "perm@mail.example"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, stdout=-1, stderr=-1) as script:
         while script.poll() is None:
             drain()
+            opened()
+            export_work.run()
             time.sleep(0.1)
         said, wrong = script.communicate()
     assert script.returncode == 0, wrong
-    assert said.startswith("sent None ['requested', 'accepted']")
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "emails.csv").read_text("utf-8"))))
-    assert [(row["recipient"], row["type"], row["status"]) for row in rows] == [
-        ("lea@mail.example", "welcome", "sent"),
-    ]  # fmt: skip
+    first, second = said.splitlines()
+    assert first == "lea@mail.example opened None ['requested', 'accepted', 'opened']"
+    assert second.startswith("perm@mail.example failed user_unknown ['requested', '")
+    (file,) = tmp_path.iterdir()
+    assert file.name.startswith("emails_") and file.suffix == ".xlsx"
+    ((head, *rows),) = sheets(file.read_bytes())
+    told = [{name: row[head.index(name)] for name in ("Adresse", "Type", "Statut")} for row in rows]
+    assert told == [
+        {"Adresse": "perm@mail.example", "Type": "welcome", "Statut": "Erreur à l’envoi"},
+        {"Adresse": "lea@mail.example", "Type": "welcome", "Statut": "Reçu et ouvert"},
+    ]
+    for path in settings().places.exports.iterdir():
+        path.unlink()
