@@ -93,8 +93,9 @@ def default_version(type: str) -> dict[str, Any]:
     """The columns of a version with the house's words for a type."""
     french, english = letters.default(type, "fr"), letters.default(type, "en")
     return {
-        "format": TemplateFormat.TEXT, "subject_fr": french.subject, "message_fr": french.message, "text_fr": "",
-        "subject_en": english.subject, "message_en": english.message, "text_en": "",
+        "format": TemplateFormat.TEXT, "text_fr": "", "text_en": "",
+        "subject_fr": french.subject, "message_fr": french.message.strip(),
+        "subject_en": english.subject, "message_en": english.message.strip(),
     }  # fmt: skip
 
 
