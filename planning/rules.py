@@ -40,6 +40,7 @@ _AFTER = (
 DRAFT = N_("La session est un brouillon : rien ne part.")
 CALLED_OFF = N_("La session est annulée : rien ne part.")
 ANSWERED = N_("La personne a déjà répondu à cette évaluation.")
+NOT_ASKED = N_("L'évaluation ne lui a pas été envoyée : il n'y a rien à rappeler.")
 WRITTEN = N_("Cet e-mail lui a déjà été envoyé à la main.")
 BEFORE_SWITCHED_ON = N_("L'heure prévue était passée quand cet envoi automatique a été allumé ou modifié.")
 BEFORE_ENROLLED = N_("L'heure prévue était passée quand la personne a été inscrite.")
@@ -59,12 +60,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Person:
-    """A learner of the session: `modules` are (start, end) of each one followed; `answered` the evaluations filled in;
-    `written` the types of e-mail that a person has sent them about this session already."""
+    """A learner of the session: `modules` are (start, end) of each one followed; `asked` and `answered` the evaluations
+    sent and filled in; `written` the types of e-mail that someone has sent them about this session already."""
 
     contact_id: int
     enrolled_at: datetime
     modules: tuple[tuple[datetime, datetime], ...]
+    asked: frozenset[EvaluationMoment] = frozenset()
     answered: frozenset[EvaluationMoment] = frozenset()
     written: frozenset[EmailType] = frozenset()
 
@@ -82,7 +84,8 @@ class Known:
 
 @dataclass(frozen=True)
 class Plan:
-    """One e-mail that a rule means for one person. `why` is a French message id, filled with `values`."""
+    """One e-mail that a rule means for one person. `why` is a French message id, filled with `values`; where it says
+    what keeps the e-mail from leaving, values["rule"] is the message id of the rule itself."""
 
     contact_id: int
     rule: Rule
@@ -125,11 +128,11 @@ def _plan(known: Known, setting: Setting, person: Person, now: datetime) -> Iter
     before = rule.anchor is Anchor.FIRST_MODULE
     starts_at = min(start for start, _ in person.modules) if before else None
     state, why = _judged(known.state, setting.enabled_at, rule, person, due_at, starts_at, now)
-    values: dict[str, Any] = {"days": setting.days, "day": day.isoformat(), "hour": f"{setting.at:%H:%M}"}
-    if put_off:
-        values["quiet"] = True
-    why = why or (_BEFORE if before else _AFTER)[min(setting.days, 2)]
-    yield Plan(person.contact_id, rule, state, due_at, starts_at, why, values)
+    said = (_BEFORE if before else _AFTER)[min(setting.days, 2)]
+    values: dict[str, Any] = {
+        "days": setting.days, "day": day.isoformat(), "hour": f"{setting.at:%H:%M}", "rule": said, "quiet": put_off,
+    }  # fmt: skip
+    yield Plan(person.contact_id, rule, state, due_at, starts_at, why or said, values)
 
 
 def _judged(
@@ -148,6 +151,8 @@ def _judged(
         return PlanState.TOO_LATE, BEFORE_SWITCHED_ON
     if due_at < person.enrolled_at:
         return PlanState.TOO_LATE, BEFORE_ENROLLED
+    if rule in REMINDS and now >= due_at and moment not in person.asked:
+        return PlanState.NOT_NEEDED, NOT_ASKED
     if starts_at is not None and due_at >= starts_at:
         return PlanState.TOO_LATE, AFTER_START
     if starts_at is not None and now >= starts_at:

@@ -60,7 +60,7 @@ def test_every_rule_says_its_day_and_hour():
     assert {plan.too_late_at for plan in made} == {moment("2026-12-14 09:30"), None}
     assert (made[0].why, made[0].values) == (
         "%(days)s jours avant le premier module suivi (%(day)s), à %(hour)s",
-        {"days": 7, "day": "2026-12-14", "hour": "09:00"},
+        {"days": 7, "day": "2026-12-14", "hour": "09:00", "rule": made[0].why, "quiet": False},
     )
 
 
@@ -113,6 +113,19 @@ def test_reminders_go_only_to_those_who_did_not_answer():
     # a reminder of the other evaluation has the same type: one sent by hand is no reason to leave the other out
     written = person("2026-12-14", written=frozenset({EmailType.EVALUATION_REMINDER}))
     assert one(written, rule=Rule.EVALUATION_COLD_REMINDER).state is PlanState.PLANNED
+
+
+@pytest.mark.parametrize(
+    ("now", "asked", "state"),
+    [
+        ("2026-12-17 08:59", (), PlanState.PLANNED),
+        ("2026-12-17 09:00", (), PlanState.NOT_NEEDED),
+        ("2026-12-17 09:00", (EvaluationMoment.HOT,), PlanState.PLANNED),
+    ],
+)
+def test_nobody_is_reminded_of_what_they_were_not_asked(now, asked, state):
+    someone = person("2026-12-14", asked=frozenset(asked))
+    assert one(someone, rule=Rule.EVALUATION_HOT_REMINDER, now=moment(now)).state is state
 
 
 def test_the_end_of_a_session_is_no_end_for_what_comes_after_it():
@@ -206,7 +219,7 @@ def test_the_allowed_minute_is_the_first_one(start, quiet_from, quiet_to, zone):
 def _person(number: int, day: date, spread: list[int], enrolled: datetime, answered, written) -> Person:
     days = [day + timedelta(days=offset) for offset in spread]
     modules = tuple((at(d, time(9), PARIS), at(d, time(17), PARIS)) for d in days)
-    return Person(number, enrolled, modules, frozenset(answered), frozenset(written))
+    return Person(number, enrolled, modules, frozenset(EvaluationMoment), frozenset(answered), frozenset(written))
 
 
 people = st.lists(
