@@ -1,10 +1,11 @@
 """Exports over HTTP beside psql's COPY of the same guarded statement, interleaved; the job and the workbook too.
 
-    SILLAGE_DATA=… python -m bench.export [--rounds 5] [--job]
+    python -m bench.export [--database URL] [--rounds 5] [--job]
 
-Needs a data folder with e-mails (`flask seed`). Prints, for CSV, Excel's CSV and NDJSON, the median rows/s of psql and
-of our answer through gunicorn, their ratio (target: 0.8 or more), the time to the first byte (target: 1 s) and how much
-the server's memory grew (target: 20 MB). A round whose limit moved by more than 1.5 × is thrown away.
+Of the organisation with the most e-mails in that database, or in the data folder's (SILLAGE_DATA). Prints, for CSV,
+Excel's CSV, JSON and NDJSON, the median rows/s of psql and of our answer through gunicorn, their ratio (target: 0.8 or
+more), the time to the first byte (target: 1 s) and how much the server's memory grew from what it was before its first
+export (target: 20 MB). A round whose limit moved by more than 1.5 × is thrown away. `measure` is all of it, for others.
 """
 
 from __future__ import annotations
@@ -19,24 +20,28 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import psycopg
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import psycopg as postgresql
 
+import config
 from app import create_app
 from extensions import db, settings
 from history import HistoryFilter, Scope, export_jobs, export_work
 from history.export_cells import Format, as_lines, cells
 from history.query import Question
-from models import Email, Organisation, User
+from models import ApiToken, Email, Organisation, User
 from models.words import Role
 from people import accounts
 
-FORMATS = (Format.CSV, Format.EXCEL, Format.NDJSON)
+FORMATS = (Format.CSV, Format.EXCEL, Format.JSON, Format.NDJSON)
 
 
 def organisation() -> Organisation:
@@ -80,12 +85,11 @@ def by_psql(copy: str) -> float:
     return time.perf_counter() - began
 
 
-def by_http(port: int, token: str, format_: Format) -> tuple[float, float, int]:
+def by_http(port: int, token: str, path: str) -> tuple[float, float, int]:
     """(seconds, seconds to the first byte, bytes) of our answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     began = time.perf_counter()
-    connection.request("GET", f"/api/v1/emails/export?format={format_.value}",
-                       headers={"Authorization": f"Bearer {token}"})  # fmt: skip
+    connection.request("GET", f"/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
     answer = connection.getresponse()
     assert answer.status == 200, answer.read()[:500]
     size = len(answer.read(1))
@@ -96,52 +100,58 @@ def by_http(port: int, token: str, format_: Format) -> tuple[float, float, int]:
     return time.perf_counter() - began, first, size
 
 
-def memory(pid: int) -> int:
-    """The most that the worker under gunicorn's master `pid` has ever held, in KiB."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    status = Path(f"/proc/{children[0]}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0])
+def worker_of(master: int) -> int:
+    """The process under gunicorn's master that answers."""
+    return int(Path(f"/proc/{master}/task/{master}/children").read_text().split()[0])
 
 
-def compare(scope: Scope, token: str, rows: int, rounds: int) -> None:
+def held(pid: int | str, what: str) -> int:
+    """Its memory in KiB: VmRSS is what it holds, VmHWM the most it has held."""
+    return int(Path(f"/proc/{pid}/status").read_text().partition(f"{what}:")[2].split()[0])
+
+
+def compare(scope: Scope, token: str, rows: int, rounds: int, environment: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """A line of figures for each format."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-k", "gthread", "--threads", "4",
                "--no-control-socket", "--log-level", "warning", "app:create_app()"]  # fmt: skip
-    server = subprocess.Popen(command)
+    server = subprocess.Popen(command, env=environment)
     try:
         for _try in range(300):
             with socket.socket() as there:
                 if not there.connect_ex(("127.0.0.1", port)):
                     break
             time.sleep(0.1)
+        by_http(port, token, "/emails?limit=1")  # everything is loaded, nothing exported
+        before = held(worker_of(server.pid), "VmRSS")
         for format_ in FORMATS:
-            copy = statement(scope, format_)
-            by_psql(copy), by_http(port, token, format_)  # warm
-            before, found = memory(server.pid), []
+            copy, found, path = statement(scope, format_), [], f"/emails/export?format={format_.value}"
+            by_psql(copy), by_http(port, token, path)  # warm
             for _round in range(rounds):
-                limit, again = by_psql(copy), 0.0
-                ours, first, size = by_http(port, token, format_)
+                limit = by_psql(copy)
+                ours, first, size = by_http(port, token, path)
                 again = by_psql(copy)
                 if max(limit, again) <= 1.5 * min(limit, again):
                     found.append(((limit + again) / 2, ours, first, size))
             if not found:
-                print(json.dumps({"format": format_.value, "rounds": 0, "why": "the machine is too busy"}), flush=True)
+                yield {"format": format_.value, "rounds": 0, "why": "the machine is too busy"}
                 continue
             limits, times, firsts, sizes = zip(*found, strict=True)
-            print(json.dumps({
+            yield {
                 "format": format_.value, "rows": rows, "bytes": sizes[0], "rounds": len(found),
                 "psql_rows_per_s": round(rows / median(limits)), "ours_rows_per_s": round(rows / median(times)),
                 "ratio": round(median(limit / ours for limit, ours, *_ in found), 2),
-                "first_byte_s": round(max(firsts), 3), "grew_mb": round((memory(server.pid) - before) / 1024, 1),
-            }), flush=True)  # fmt: skip
+                "first_byte_s": round(max(firsts), 3),
+                "grew_mb": round((held(worker_of(server.pid), "VmHWM") - before) / 1024, 1),
+            }  # fmt: skip
     finally:
         server.terminate()
         server.wait(20)
 
 
-def jobs(user: User, scope: Scope, rows: int) -> None:
+def jobs(user: User, scope: Scope, rows: int) -> Iterator[dict[str, Any]]:
     """The same by a job, and a workbook."""
     for format_ in (Format.NDJSON, Format.XLSX):
         made = export_jobs.ask(user, scope, HistoryFilter(), format_)
@@ -149,29 +159,49 @@ def jobs(user: User, scope: Scope, rows: int) -> None:
         began = time.perf_counter()
         export_work.run()
         took = time.perf_counter() - began
-        held = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) // 1024
-        print(json.dumps({"job": format_.value, "rows": rows, "rows_per_s": round(rows / took), "most_mb": held}))
+        most = held("self", "VmHWM") // 1024
+        yield {"job": format_.value, "rows": rows, "rows_per_s": round(rows / took), "most_mb": most}
         export_jobs.remove(made.public_id)
+
+
+def measure(database_url: str, rounds: int = 5, job: bool = False) -> Iterator[dict[str, Any]]:
+    """The lines of figures, one after the other. The database stays as it was, but for a person and the jobs' rows."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as data:
+        environment = os.environ | {"SILLAGE_DATA": data, "DATABASE_URL": database_url, "SILLAGE_ENV": "development"}
+        app = create_app(config.read(environment))
+        with app.app_context():
+            house = organisation()
+            user = person(house)
+            key, token = accounts.new_token(user, "bench.export")
+            db.session.commit()
+            rows = db.session.scalar(select(func.count()).where(Email.organisation_id == house.id)) or 0
+            scope, key_id = Scope(house.id, zone=house.timezone), key.id
+            try:
+                yield from compare(scope, token, rows, rounds, environment)
+                if job:
+                    yield from jobs(user, scope, rows)
+            finally:
+                db.session.rollback()
+                db.session.execute(delete(ApiToken).where(ApiToken.id == key_id))
+                db.session.commit()
+                db.session.remove()
+                db.engine.dispose()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--database", metavar="URL", help="instead of the data folder's")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--job", action="store_true", help="also the job, with a workbook")
     options = parser.parse_args()
-    app = create_app()
-    with app.extensions["services"](), app.app_context():
-        house = organisation()
-        user = person(house)
-        _key, token = accounts.new_token(user, "bench.export")
-        db.session.commit()
-        rows = db.session.scalar(select(func.count()).where(Email.organisation_id == house.id)) or 0
-        scope = Scope(house.id, zone=house.timezone)
-        compare(scope, token, rows, options.rounds)
-        if options.job:
-            jobs(user, scope, rows)
-        db.session.remove()
-        db.engine.dispose()
+    with ExitStack() as running:
+        url = options.database
+        if url is None:
+            app = create_app()
+            running.enter_context(app.extensions["services"]())
+            url = app.extensions["sillage"].database_url
+        for line in measure(url, options.rounds, options.job):
+            print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
