@@ -14,6 +14,7 @@ from documents import runs
 from history import export_jobs, export_work
 from mail import mailbox, outbox
 from mail.drain import drain as run_drain
+from planning import plans
 from webhooks import deliver, prune
 
 _stop_asked = False
@@ -85,6 +86,21 @@ def make_documents() -> None:
     runs.work(swept, lambda: _stop_asked or os.getppid() != worker)
 
 
+def send_planned() -> None:
+    """Send what dated rules planned for now, and take back what waited past the start of its session."""
+    plans.send_due()
+
+
+def replan_all() -> None:
+    """Bring every session's plans to what follows from its dates: a net under what no save told."""
+    plans.replan_all()
+
+
+def replan_organisation(organisation_id: int) -> None:
+    """The same for one organisation, whose hours or rules have changed."""
+    plans.replan_all(organisation_id)
+
+
 def expire_exports() -> None:
     """Take away the files of exports whose time is over."""
     export_jobs.expire()
@@ -97,6 +113,8 @@ SCHEDULE = (
     ("deliver_webhooks", "work", 5),
     ("export", "work", 15),
     ("make_documents", "work", 15),
+    ("send_planned", "inbound", 15),
+    ("replan_all", "work", 3600),
     ("expire_exports", "work", 600),
     ("prune_webhooks", "work", 3600),
 )

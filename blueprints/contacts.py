@@ -19,6 +19,7 @@ from i18n import N_, _
 from models import Contact, TrainingSession
 from models.words import ContactKind, Permission
 from people import contacts, training
+from planning import plans
 
 blueprint = Blueprint("contacts", __name__)
 # How addresses spell the kinds.
@@ -122,6 +123,7 @@ def _form(contact: Contact, training_session: TrainingSession | None = None) -> 
         if training_session is not None:
             db.session.flush()
             training.enrol(training_session, [contact])
+            plans.replan(training_session.id)
         db.session.commit()
         flash(_("La fiche de %(name)s est enregistrée.", name=contact.name), "success")
         return redirect(_after(contact, training_session), 303)  # type: ignore[return-value]

@@ -21,6 +21,7 @@ from i18n import N_, _, ngettext
 from models import TrainingSession
 from models.words import ContactKind, Permission
 from people import csv_text, imports
+from planning import plans
 
 blueprint = Blueprint("imports", __name__)
 KINDS = {
@@ -110,6 +111,8 @@ def _confirm(training_session: TrainingSession | None) -> Response:
     if planned.fingerprint != fingerprint.decode():
         return _preview(training_session, kind, text, moved=True)
     imports.carry_out(current_user.organisation, planned, training_session)
+    if training_session is not None:
+        plans.replan(training_session.id)
     db.session.commit()
     current_app.extensions["redis"].delete(place)
     created, updated = len(planned.of("new")), len(planned.of("updated"))

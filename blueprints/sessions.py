@@ -18,6 +18,7 @@ from i18n import _
 from models import Contact, Email, TrainingSession
 from models.words import ContactKind, Permission, SessionState, Status, StatusGroup
 from people import contacts, training
+from planning import automations, plans
 
 blueprint = Blueprint("sessions", __name__)
 # Who takes part: customers (of the subscription back-office) do not.
@@ -66,6 +67,9 @@ def _form(training_session: TrainingSession | None) -> Response:
         if form.validate():
             saved = training_session or TrainingSession()
             training.save(saved, current_user.organisation, form.rows(), **form.values())
+            if training_session is None:
+                automations.copy_to(saved)
+            plans.replan(saved.id)
             db.session.commit()
             flash(_("La session est enregistrée."), "success")
             return redirect(url_for("sessions.overview", public_id=saved.public_id), 303)  # type: ignore[return-value]
@@ -118,6 +122,7 @@ def enrol(public_id: str) -> Response:
         abort(404)
     if training.enrol(training_session, [contact]):
         flash(_("%(name)s est inscrit à la session.", name=contact.name), "success")
+        plans.replan(training_session.id)
     db.session.commit()
     return _to_people(training_session)
 
@@ -129,6 +134,7 @@ def withdraw(public_id: str, contact_id: str) -> Response:
     contact = get_or_404(Contact, contact_id)
     if training.withdraw(training_session, contact):
         flash(_("%(name)s ne participe plus à la session.", name=contact.name), "success")
+        plans.replan(training_session.id)
     db.session.commit()
     return _to_people(training_session)
 

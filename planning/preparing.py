@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from documents import evaluations, store
+from documents import evaluations, spaces, store
 from errors import UserMistake
 from extensions import db
 from mail import templates
@@ -65,15 +65,16 @@ def _template(organisation: Organisation, type: str, contact: Contact) -> Templa
 
 def _links(plan: PlannedEmail, template: Template) -> dict[str, str]:
     """The person's own addresses; an evaluation that is asked for exists from now on."""
+    training_session: TrainingSession = plan.training_session
+    links = {"espace": spaces.url(training_session, plan.contact)}
     moment = ASKS.get(plan.rule) or REMINDS.get(plan.rule)
     if moment is None:
-        return {}
-    training_session: TrainingSession = plan.training_session
+        return links
     evaluation = evaluations.ensure(training_session, plan.contact, moment)
     asking = template
     if plan.rule in REMINDS:  # a reminder leads where the question led
         asking = templates.find(plan.organisation_id, moment.type.value, plan.contact.kind.value) or template
-    return {"evaluation": evaluations.url(evaluation, asking)}
+    return links | {"evaluation": evaluations.url(evaluation, asking)}
 
 
 def _sender(organisation: Organisation, template: Template) -> Sender:

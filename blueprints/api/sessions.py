@@ -23,6 +23,7 @@ from people import training
 from people.pages import matches
 from people.tokens import Access
 from people.training import ModuleRow
+from planning import automations, plans
 
 State = Literal[tuple(str(state.value) for state in SessionState)]  # type: ignore[valid-type]
 Hour = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -143,6 +144,8 @@ def post_session(asked: NewSession) -> Response:
         training.save(session, organisation(), rows, **values)
     except OverflowError as error:
         raise Problem(409, "A module's day is beyond the calendar.") from error
+    automations.copy_to(session)
+    plans.replan(session.id)
     db.session.commit()
     located = {"Location": url_for("api.get_session", session_id=session.public_id)}
     return answer(_detail(session), 201, located)
@@ -184,6 +187,7 @@ def post_enrolments(session_id: str, asked: NewEnrolments) -> Response:
             said = "A customer takes no part in training sessions."
             raise Problem(409, said, [{"detail": said, "pointer": where}])
     enrolled = training.enrol(session, list(found.values()))
+    plans.replan(session.id)
     db.session.commit()
     return answer(_enrolments(session, enrolled))
 
