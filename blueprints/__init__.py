@@ -25,6 +25,7 @@ SITE_MAP = {
     "settings": "/settings",
     "training_types": "/settings/training-types",
     "tokens": "/settings/tokens",
+    "webhooks": "/settings/webhooks",
     "api": "/api/v1",
     "track": "/t",
     "gallery": "/gallery",

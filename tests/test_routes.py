@@ -21,12 +21,25 @@ from documents import blobs
 from extensions import db
 from mail import tokens
 from mail.compose import Draft, File
-from models import ApiToken, Contact, Email, Export, SavedView, Segment, TrainingSession, TrainingType, User
+from models import (
+    ApiToken,
+    Contact,
+    Email,
+    Export,
+    SavedView,
+    Segment,
+    TrainingSession,
+    TrainingType,
+    User,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from models.words import ALLOWED, ContactKind, Permission
 from people import accounts, contacts, training
 from people.tokens import Access
 from tests.client import Browser
 from tests.conftest import House
+from webhooks import endpoints
 
 CANARY = "Zzcanari"
 METHODS = ("GET", "POST")
@@ -54,6 +67,8 @@ class World:
     export: Export
     segment: Segment
     view: SavedView
+    webhook: WebhookEndpoint
+    told: WebhookDelivery
     kind: TrainingType
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
@@ -63,12 +78,14 @@ class World:
             "completeness": self.session,
             "contacts": self.learner, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
+            "webhooks": self.webhook,
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
             "type_id": self.kind.id,
+            "message_id": f"msg_{self.told.message_id.hex}",
         }  # fmt: skip
         return {name: known[name] for name in rule.arguments}
 
@@ -113,14 +130,21 @@ def world(cassiopee: House, boreale: House) -> World:
     kind = TrainingType(organisation_id=cassiopee.id, name=CANARY, required=["convocation"])
     db.session.add_all([segment, view, kind])
     db.session.commit()
-    return World(cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind)
+    # the e-mail above was asked for before anybody listened: this test is all that the webhook was told
+    webhook, _shown = endpoints.create(cassiopee.admin, "https://zzcanari.example/", CANARY, ["email.sent"])
+    told = endpoints.try_out(webhook)
+    db.session.commit()
+    return World(
+        cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
+        told=told,
+    )  # fmt: skip
 
 
 def kept(house: House) -> str:
     """All that a request might have changed of Atelier Cassiopée, as one text."""
     db.session.rollback()
     tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event",
-              "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)")
+              "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery")
     query = "SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {} t WHERE organisation_id = :o"
     own = {"o": house.id}
     rows = [db.session.execute(text(query.format(table)), own).scalar_one() for table in tables]
