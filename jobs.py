@@ -14,7 +14,7 @@ from documents import runs
 from history import export_jobs, export_work
 from mail import mailbox, outbox
 from mail.drain import drain as run_drain
-from planning import plans
+from planning import alerts, plans
 from webhooks import deliver, prune
 
 _stop_asked = False
@@ -86,6 +86,11 @@ def make_documents() -> None:
     runs.work(swept, lambda: _stop_asked or os.getppid() != worker)
 
 
+def alert_incomplete() -> None:
+    """Tell those who answer for an organisation which learners miss something just before their session."""
+    alerts.send_due()
+
+
 def send_planned() -> None:
     """Send what dated rules planned for now, and take back what waited past the start of its session."""
     plans.send_due()
@@ -113,6 +118,7 @@ SCHEDULE = (
     ("deliver_webhooks", "work", 5),
     ("export", "work", 15),
     ("make_documents", "work", 15),
+    ("alert_incomplete", "work", 300),
     ("send_planned", "inbound", 15),
     ("replan_all", "work", 3600),
     ("expire_exports", "work", 600),

@@ -25,7 +25,6 @@ from planning.missing import Outcome, Sending, keys_of
 blueprint = Blueprint("completeness", __name__)
 # Live cells: seconds between two questions, how many without news before the next step; then silence.
 _RHYTHM = ((4, 30), (15, 20), (60, 30))
-_WARNED_DAYS = 2
 # A letter as it will leave, in a frame of its own: it may bring its styles and nothing else.
 _LETTER_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; form-action 'none'; "
@@ -155,8 +154,7 @@ class Shown:
     @property
     def warned(self) -> bool:
         """Whether the session is about to start with something missing."""
-        left = self.matrix.days_left(i18n.zone())
-        return bool(self.matrix.missing_count) and left is not None and 0 <= left <= _WARNED_DAYS
+        return self.matrix.warned(i18n.zone())
 
     def sentence(self, column: Column) -> str:
         return sentence(column)

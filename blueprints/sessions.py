@@ -18,7 +18,7 @@ from i18n import _
 from models import Contact, Email, TrainingSession
 from models.words import ContactKind, Permission, SessionState, Status, StatusGroup
 from people import contacts, training
-from planning import automations, plans
+from planning import automations, completeness, plans
 
 blueprint = Blueprint("sessions", __name__)
 # Who takes part: customers (of the subscription back-office) do not.
@@ -86,6 +86,7 @@ def overview(public_id: str) -> Response:
         training_session=training_session,
         people=training.participants(training_session),
         outcomes=_outcomes(training_session),
+        warned=completeness.about_to_start(training_session, current_user.organisation),
     )
 
 

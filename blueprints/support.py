@@ -235,6 +235,7 @@ def nav() -> list[dict[str, Any]]:
         item(_("Clients"), "user", url_for("contacts.index", kind="customers")),
     ]
     items = [
+        item(_("Tableau de bord"), "layout-dashboard", url_for("dashboard.home")),
         item(_("Sessions"), "calendar", url_for("sessions.index")),
         item(_("Données"), "users", url_for("contacts.index", kind="learners"), *contacts),
         item(

@@ -36,6 +36,7 @@ from planning.cells import needed_at as needed_by
 
 AT_RISK_DAYS = 7
 MOST_SESSIONS = 200
+WARNED_DAYS = 2  # people are called, not written to
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,11 @@ class Matrix:
         """Whether a cell may change by itself soon."""
         return any(cell.moving for row in self.rows for cell in row.cells.values())
 
+    def warned(self, zone: str) -> bool:
+        """Whether it is about to start with something missing."""
+        left = self.days_left(zone)
+        return bool(self.missing_count) and left is not None and 0 <= left <= WARNED_DAYS
+
     def days_left(self, zone: str) -> int | None:
         """Local days until it starts: 0 today, negative once begun."""
         return (self.starts_on - self.now.astimezone(ZoneInfo(zone)).date()).days if self.starts_on else None
@@ -128,6 +134,21 @@ class Matrix:
 def matrix(training_session: TrainingSession, organisation: Organisation, now: datetime | None = None) -> Matrix:
     """The matrix of one session of that organisation."""
     return _read(organisation, [training_session.id], now or datetime.now(UTC))[0]
+
+
+def about_to_start(
+    training_session: TrainingSession, organisation: Organisation, now: datetime | None = None
+) -> Matrix | None:
+    """The matrix of a session that starts within two days with something missing; None (and mostly nothing read)
+    for any other."""
+    now = now or datetime.now(UTC)
+    starts = training_session.starts_on
+    if starts is None or training_session.state is not SessionState.PLANNED:
+        return None
+    if not 0 <= (starts - now.astimezone(ZoneInfo(organisation.timezone)).date()).days <= WARNED_DAYS:
+        return None
+    found = matrix(training_session, organisation, now)
+    return found if found.warned(organisation.timezone) else None
 
 
 def at_risk(
