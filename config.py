@@ -72,6 +72,7 @@ class Config:
     webhook_timeout: float = 10.0
     webhook_loopback: bool = False
     webhook_ca_file: Path | None = None
+    practice_page_port: int | None = None  # of the practice post office, where its page also receives webhooks
     # how many reverse proxies stand in front; without one, X-Forwarded-For is anybody's word
     proxies: int = 0
 
@@ -180,6 +181,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         webhook_timeout=number("WEBHOOK_TIMEOUT", 10.0, 0.1),
         webhook_loopback=loopback,
         webhook_ca_file=certificates("WEBHOOK_CA_FILE"),
+        practice_page_port=int(number("PRACTICE_MAIL_PAGE_PORT", 0)) or None,
         proxies=int(number("TRUSTED_PROXIES", 0)),
     )
 

@@ -65,6 +65,7 @@ def environment(places: Places, ports: Ports, env: Mapping[str, str]) -> dict[st
             "MAIL_SERVER": "127.0.0.1",
             "MAIL_PORT": str(ports.smtp),
             "BOUNCE_MAILDIR": str(places.bounce_maildir),
+            "PRACTICE_MAIL_PAGE_PORT": str(ports.mail_page),
         }
     return {**defaults, **{name: value for name, value in env.items() if value or name not in defaults}}
 

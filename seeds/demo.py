@@ -21,7 +21,7 @@ from models import Address, Contact, Organisation, Sender, TrainingSession, User
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import finding
+from seeds import finding, practice_webhook
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
 from seeds.names import COMPANIES, FIRST, LAST, LETTERS, PLACES, TITLES
@@ -60,6 +60,7 @@ def make() -> dict[str, Any]:
             "32 59 05678 59", ((Role.ADMIN, "Brune Vandamme"),),
         )  # fmt: skip
         _boreale(boreale)
+    practice_webhook.keep(_find("Atelier Cassiopée"), made)
     db.session.commit()
     return {"demo": "made" if made else "kept", "accounts": list(accounts.DEMO_ACCOUNTS)}
 

@@ -25,6 +25,7 @@ from flask import Flask, Response, abort, redirect, render_template, request, se
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response as AnyResponse
 
+from local.postoffice import receiver
 from local.postoffice.behaviours import PLAIN, TABLE
 
 PAGE_SIZE = 50
@@ -61,7 +62,7 @@ _ENGLISH = {
     "Mot dans l'adresse": "Word in the address",
     "Ce qui se passe": "What happens",
     "tous les autres": "all others",
-}
+} | receiver.ENGLISH
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ class Listed:
 class Page:
     """The web server, in a thread of its own; port 0 takes any free one. `read` opens a message as its recipient."""
 
-    def __init__(self, maildir: Path, read: Callable[[bytes], int], port: int = 0) -> None:
+    def __init__(self, maildir: Path, read: Callable[[bytes], int], port: int = 0, secret_key: str = "") -> None:
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
-        self._server = make_server("127.0.0.1", port, create_page(maildir, read), threaded=True)
+        self._server = make_server("127.0.0.1", port, create_page(maildir, read, secret_key), threaded=True)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="mail-page", daemon=True)
 
@@ -94,9 +95,10 @@ class Page:
         self._server.server_close()
 
 
-def create_page(maildir: Path, read: Callable[[bytes], int]) -> Flask:
-    """The WSGI application over the Maildir `maildir`."""
+def create_page(maildir: Path, read: Callable[[bytes], int], secret_key: str = "") -> Flask:
+    """The WSGI application over the Maildir `maildir`, with the receiver of the demo's webhook."""
     app = Flask(__name__)
+    receiver.register(app, receiver.practice_secret(secret_key))
 
     @app.before_request
     def only_from_here() -> None:
