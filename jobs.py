@@ -14,7 +14,7 @@ from documents import runs
 from history import export_jobs, export_work
 from mail import mailbox, outbox
 from mail.drain import drain as run_drain
-from planning import alerts, plans
+from planning import alerts, events, plans
 from webhooks import deliver, prune
 
 _stop_asked = False
@@ -91,6 +91,11 @@ def alert_incomplete() -> None:
     alerts.send_due()
 
 
+def apply_events() -> None:
+    """Lead the business events that came in to their e-mails."""
+    events.apply_waiting()
+
+
 def send_planned() -> None:
     """Send what dated rules planned for now, and take back what waited past the start of its session."""
     plans.send_due()
@@ -119,6 +124,7 @@ SCHEDULE = (
     ("export", "work", 15),
     ("make_documents", "work", 15),
     ("alert_incomplete", "work", 300),
+    ("apply_events", "inbound", 15),
     ("send_planned", "inbound", 15),
     ("replan_all", "work", 3600),
     ("expire_exports", "work", 600),
