@@ -45,7 +45,8 @@ db = SQLAlchemy(metadata=MetaData(naming_convention=NAMING))
 migrate = Migrate()
 csrf = CSRFProtect()
 login = LoginManager()
-limiter = Limiter(get_remote_address, headers_enabled=True, in_memory_fallback_enabled=True, default_limits=[])
+# Its own headers say Retry-After on every answer, refused or not: blueprints.api.door says them.
+limiter = Limiter(get_remote_address, headers_enabled=False, in_memory_fallback_enabled=True, default_limits=[])
 
 
 def setup(app: Flask, config: Config) -> None:

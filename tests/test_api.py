@@ -230,9 +230,14 @@ def test_too_many_requests_are_told_how_long_to_wait(limited: Flask, cassiopee: 
         assert program.last.headers["RateLimit-Limit"] == "3"
         assert program.last.headers["RateLimit-Remaining"] == str(left)
         assert 0 <= int(program.last.headers["RateLimit-Reset"]) <= 60
+        assert "Retry-After" not in program.last.headers and "X-RateLimit-Limit" not in program.last.headers
     program.get("/me", 429)
     assert 0 < int(program.last.headers["Retry-After"]) <= 61
-    other.get("/me")
+    assert program.last.headers["RateLimit-Remaining"] == "0"
+    asked = other.post("/exports")
+    assert other.last.headers["Retry-After"] == "1"  # the export's own, not the limit's
+    other.ask("DELETE", f"/exports/{asked['id']}", 200)
+    assert "Retry-After" not in other.last.headers
 
 
 def test_the_document_is_served_to_anyone_and_read_as_a_page(app: Flask, cassiopee: House) -> None:

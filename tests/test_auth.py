@@ -216,6 +216,9 @@ def test_guessing_is_stopped_and_locks_nobody_else_out(limited: Flask) -> None:
     # the right password does not help the guesser's address any more …
     place = {"REMOTE_ADDR": "192.0.2.1"}
     sign_in(client, "staff@cassiopee.example", status=429, environ_overrides=place)
+    form = {"email": "staff@cassiopee.example", "password": PASSWORD}
+    refused = client.post("/sign-in", form, status=429, environ_overrides=place)
+    assert 0 < int(refused.headers["Retry-After"]) <= 3601
     # … but the person signs in from elsewhere
     sign_in(Browser(limited), "staff@cassiopee.example", environ_overrides={"REMOTE_ADDR": "192.0.2.2"})
 

@@ -6,6 +6,7 @@ Cookies are no credentials here, so nothing here needs a CSRF token. What each e
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
 import uuid
@@ -14,6 +15,7 @@ from datetime import UTC
 from functools import wraps
 from typing import Any, TypeVar
 
+import redis
 from apiflask import APIBlueprint
 from apiflask.schema_adapters import registry
 from flask import Response, current_app, g, request
@@ -142,14 +144,21 @@ def _request_id() -> None:
 
 @blueprint.after_app_request
 def _finish(response: Response) -> Response:
-    if not problems.asked():
+    for_a_program, limit = problems.asked(), limiter.current_limit
+    if for_a_program:
+        response.headers["X-Request-ID"] = g.get("request_id") or uuid.uuid4().hex
+    if limit is None or not (for_a_program or limit.breached):
         return response
-    response.headers["X-Request-ID"] = g.get("request_id") or uuid.uuid4().hex
-    limit = limiter.current_limit
-    if limit is not None:
+    try:
+        left, seconds = max(limit.remaining, 0), max(limit.reset_at - time.time(), 0)
+    except (redis.RedisError, OSError):  # gone since it counted: the answer needs no numbers
+        return response
+    if limit.breached:  # a page's form too
+        response.headers.setdefault("Retry-After", str(max(math.ceil(seconds), 1)))
+    if for_a_program:
         response.headers["RateLimit-Limit"] = str(limit.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(max(limit.remaining, 0))
-        response.headers["RateLimit-Reset"] = str(max(int(limit.reset_at - time.time()), 0))
+        response.headers["RateLimit-Remaining"] = str(left)
+        response.headers["RateLimit-Reset"] = str(int(seconds))
     return response
 
 
