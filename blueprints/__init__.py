@@ -15,6 +15,9 @@ SITE_MAP = {
     "dashboard": None,
     "sessions": "/sessions",
     "compose": "/sessions",
+    "documents": "/sessions",
+    "evaluations": "/sessions",
+    "answers": "/f",
     "completeness": "/sessions",
     "imports": None,  # before contacts: /contacts/import is no contact
     "contacts": "/contacts",

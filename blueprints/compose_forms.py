@@ -20,15 +20,16 @@ from wtforms import HiddenField, MultipleFileField, SelectMultipleField, StringF
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from blueprints.forms import BaseForm, Line, Text
+from blueprints.matters import Matter
 from documents import blobs
 from errors import UserMistake
 from extensions import settings
 from i18n import N_, _
-from mail import compose, letters, merge_tags
+from mail import compose, merge_tags
 from mail.compose import File
 from mail.letters import Words
 from models import Contact
-from models.words import ContactKind, EmailType
+from models.words import ContactKind
 
 MOST_FILES = 10
 _BASE64 = 1.37  # what an attachment weighs more on the wire
@@ -49,34 +50,53 @@ class WriteForm(BaseForm):
     message_fr = TextAreaField(N_("Message"), [Text(merge_tags.LONGEST)])
     subject_en = StringField(N_("Objet en anglais"), [Line(compose.LONGEST_SUBJECT)])
     message_en = TextAreaField(N_("Message en anglais"), [Text(merge_tags.LONGEST)])
+    # a template written in HTML, or with a plain-text part of its own, stays so
+    format = HiddenField(validators=[Line(10)])
+    text_fr = HiddenField(validators=[Text(merge_tags.LONGEST)])
+    text_en = HiddenField(validators=[Text(merge_tags.LONGEST)])
+    attached = PeopleField(N_("Documents à joindre"), validate_choice=False)
     files = MultipleFileField(N_("Ajouter des fichiers"))
     request_key = HiddenField(validators=[Line(64)])
 
-    type: EmailType
-    audience: Mapping[ContactKind, Sequence[Contact]]
+    matter: Matter
     kept: list[File]
 
     @classmethod
-    def of(
-        cls, type: EmailType, audience: Mapping[ContactKind, Sequence[Contact]], chosen: Sequence[Contact]
-    ) -> WriteForm:
-        """The form as it opens (`chosen` are ticked, the default letter is in it) or as it was posted."""
-        french, english = letters.default(type.value, "fr"), letters.default(type.value, "en")
-        begins = {
-            "people": [contact.public_id for contact in chosen], "request_key": str(uuid4()),
-            "subject_fr": french.subject, "message_fr": french.message,
-        }  # fmt: skip
-        if type is not EmailType.FREE:
-            begins |= {"subject_en": english.subject, "message_en": english.message}
+    def of(cls, matter: Matter, chosen: Sequence[Contact]) -> WriteForm:
+        """The form as it opens (`chosen` are ticked, the template's words are in it) or as it was posted."""
+        begins: dict[str, Any] = {"request_key": str(uuid4())}
+        if request.method != "POST":
+            words = matter.words()
+            begins |= {
+                "people": [contact.public_id for contact in chosen], "attached": matter.first_files(),
+                "format": "html" if words["fr"].html else "text",
+            }  # fmt: skip
+            if matter.kind is None and matter.moment is None:
+                words.pop("en", None)  # a free e-mail opens blank in English: it is in French for everybody until then
+            for language, said in words.items():
+                begins |= {f"subject_{language}": said.subject, f"message_{language}": said.message,
+                           f"text_{language}": said.text}  # fmt: skip
         form = cls(data=begins)
-        form.type, form.audience = type, audience
+        form.matter = matter
         form.kept = form._kept() if form.is_submitted() and form.with_files else []
+        offered = {choice.value for choice in matter.choices}
+        form.attached.data = [name for name in form.attached.data or [] if name in offered]
         return form
+
+    @property
+    def audience(self) -> Mapping[ContactKind, Sequence[Contact]]:
+        """Who may be chosen, by kind."""
+        return self.matter.audience
 
     @property
     def with_files(self) -> bool:
         """A free e-mail carries no attachment."""
-        return self.type is not EmailType.FREE
+        return self.matter.with_files
+
+    @property
+    def html(self) -> bool:
+        """Whether the message is written in HTML."""
+        return self.format.data == "html"
 
     @cached_property
     def problems(self) -> dict[int, str]:
@@ -111,15 +131,19 @@ class WriteForm(BaseForm):
 
     def words(self) -> dict[str, Words]:
         """The words by language; the English ones only where something is written."""
-        said = {"fr": Words(self.subject_fr.data or "", self.message_fr.data or "")}
+        said = {"fr": self._words("fr")}
         if self.with_english and (self.subject_en.data or self.message_en.data):
-            said["en"] = Words(self.subject_en.data or "", self.message_en.data or "")
+            said["en"] = self._words("en")
         return said
+
+    def _words(self, language: str) -> Words:
+        subject, message, text = (self[f"{part}_{language}"].data or "" for part in ("subject", "message", "text"))
+        return Words(subject, message, text, self.html)
 
     def key(self) -> str:
         """What makes two presses one: the form's own key and all that it says. A changed letter is another mailing."""
-        said = [self.request_key.data, [c.public_id for c in self.chosen], sorted(self.words().items()),
-                [(f.filename, f.sha256) for f in self.kept]]  # fmt: skip
+        said = [self.request_key.data, [c.public_id for c in self.chosen], sorted(self.words().items()), self.html,
+                self.attached.data, [(f.filename, f.sha256) for f in self.kept]]  # fmt: skip
         return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
 
     def blame(self, mistake: UserMistake) -> None:
@@ -146,11 +170,12 @@ class WriteForm(BaseForm):
         for upload in uploads:
             name = upload.filename or ""
             self.kept.append(File.of(name, blobs.store(upload.stream, name[-100:], self.most_bytes)))
-        self._weigh()
+        self.weigh(self.kept)
 
-    def _weigh(self) -> None:
+    def weigh(self, files: Sequence[File]) -> None:
+        """Raises UserMistake where these are too heavy for one e-mail."""
         limit = int(settings().max_email / _BASE64)
-        if sum(file.size for file in self.kept) > limit:
+        if sum(file.size for file in files) > limit:
             message = N_("Ensemble, ces fichiers sont trop gros pour un e-mail (%(limit)s Mo au plus).")
             raise UserMistake(message, "files", limit=limit // 1_000_000 or 1)
 

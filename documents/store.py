@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from sqlalchemy import func, select, text
@@ -215,3 +216,14 @@ def attached(document: Document, whose: str = "") -> Ready:
         stem, dot, extension = name.rpartition(".")
         name = f"{stem} - {_UNSAFE.sub(' ', whose).strip()[:60]}{dot}{extension}"
     return Ready(name, blob.sha256, blob.size, blob.media_type, document)
+
+
+def counts(training_session: TrainingSession) -> dict[DocumentKind, tuple[int, datetime]]:
+    """Of each kind, for how many people (or once, for the session) a document is in use, and the newest's moment."""
+    whose = func.count(func.distinct(func.coalesce(Document.contact_id, 0)))
+    query = (
+        select(Document.kind, whose, func.max(Document.created_at))
+        .where(Document.training_session_id == training_session.id, Document.withdrawn_at.is_(None))
+        .group_by(Document.kind)
+    )  # fmt: skip
+    return {kind: (number, newest) for kind, number, newest in db.session.execute(query)}

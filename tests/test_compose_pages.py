@@ -340,7 +340,7 @@ def test_without_a_sender_or_people_the_pages_say_so(staff: Browser, run: Traini
     staff.get(f"/sessions/{empty.public_id}/emails/new")
     assert "Personne à qui écrire" in staff.text()
     staff.get(f"/sessions/{empty.public_id}/convocation")
-    assert "Personne à convoquer" in staff.text()
+    assert "Personne à qui écrire" in staff.text()
     staff.post(f"/sessions/{empty.public_id}/convocation", {"step": "send"}, status=422)
 
 

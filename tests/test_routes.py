@@ -24,10 +24,14 @@ from mail.compose import Draft, File
 from models import (
     ApiToken,
     Contact,
+    Document,
+    DocumentKind,
     Email,
     Export,
+    Opportunity,
     SavedView,
     Segment,
+    Stage,
     TrainingSession,
     TrainingType,
     User,
@@ -70,12 +74,15 @@ class World:
     webhook: WebhookEndpoint
     told: WebhookDelivery
     kind: TrainingType
+    opportunity: Opportunity
+    document: Document
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
         own = {
             "sessions": self.session, "compose": self.session, "imports": self.session,
-            "completeness": self.session,
+            "completeness": self.session, "opportunities": self.opportunity,
+            "documents": self.session, "evaluations": self.session,
             "contacts": self.learner, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook,
@@ -85,6 +92,7 @@ class World:
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
             "type_id": self.kind.id,
+            "slug": "convocation", "moment": "hot", "document_id": self.document.public_id,
             "message_id": f"msg_{self.told.message_id.hex}",
         }  # fmt: skip
         return {name: known[name] for name in rule.arguments}
@@ -93,6 +101,8 @@ class World:
         """A form that this route would carry out (or refuse with 422), not one it would not find."""
         return {
             "sessions.enrol": {"contact": self.learner.public_id},
+            "documents.upload": {"contact": self.learner.public_id},
+            "opportunities.move": {"stage": "won"},
             "emails.resends": {"request_key": "0f8fad5b-d9cb-469f-a165-70867728950e"},
             "exports.create": {"format": "csv", "query": "status=error"},
             "segments.members": {"contact": self.learner.public_id},
@@ -128,7 +138,14 @@ def world(cassiopee: House, boreale: House) -> World:
         organisation_id=cassiopee.id, user_id=cassiopee.admin.id, name=CANARY, query=f"subject={CANARY}", shared=True
     )
     kind = TrainingType(organisation_id=cassiopee.id, name=CANARY, required=["convocation"])
-    db.session.add_all([segment, view, kind])
+    document = Document(
+        organisation_id=cassiopee.id, training_session_id=made.id, contact_id=learner.id,
+        kind=DocumentKind.CONVOCATION, filename=f"{CANARY}.pdf", sha256=file.sha256,
+    )  # fmt: skip
+    db.session.add_all([segment, view, kind, document])
+    db.session.commit()
+    opportunity = Opportunity(organisation_id=cassiopee.id, title=CANARY, contact_id=learner.id, stage=Stage.LEAD)
+    db.session.add(opportunity)
     db.session.commit()
     # the e-mail above was asked for before anybody listened: this test is all that the webhook was told
     webhook, _shown = endpoints.create(cassiopee.admin, "https://zzcanari.example/", CANARY, ["email.sent"])
@@ -136,7 +153,8 @@ def world(cassiopee: House, boreale: House) -> World:
     db.session.commit()
     return World(
         cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
-        told=told,
+        opportunity=opportunity,
+        told=told, document=document,
     )  # fmt: skip
 
 
@@ -144,7 +162,8 @@ def kept(house: House) -> str:
     """All that a request might have changed of Atelier Cassiopée, as one text."""
     db.session.rollback()
     tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event",
-              "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery")
+              "api_token", "segment", "opportunity", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery",
+              "document", "evaluation")
     query = "SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {} t WHERE organisation_id = :o"
     own = {"o": house.id}
     rows = [db.session.execute(text(query.format(table)), own).scalar_one() for table in tables]
@@ -190,7 +209,13 @@ OTHERWISE = {
     ("exports.cancel", "POST"): {303, 404}, ("exports.fetch", "POST"): {303, 404}, ("exports.file", "GET"): {404},
     # the second to delete finds nothing; a view is its owner's, a shared one an admin's too
     ("segments.delete", "POST"): {303, 404}, ("views.delete", "POST"): {303, 403, 404},
-    ("completeness.changed", "GET"): {200, 286}, ("completeness.letter", "GET"): {404}, ("training_types.delete", "POST"): {303, 404},
+    # a document's own person has to be named; the token of an open pixel opens no form
+    ("documents.preview", "GET"): {404}, ("documents.preview_pdf", "GET"): {404},
+    ("documents.changed", "GET"): {200, 286}, ("evaluations.changed", "GET"): {200, 286},
+    ("answers.form", "GET"): {404}, ("answers.answer", "POST"): {404},
+    ("answers.done", "GET"): {404}, ("answers.confirm", "POST"): {404},
+    ("completeness.changed", "GET"): {200, 286}, ("completeness.letter", "GET"): {404},
+    ("training_types.delete", "POST"): {303, 404},
 }  # fmt: skip
 
 

@@ -1,0 +1,34 @@
+"""Files on their way to a browser: shown in place only where that is safe, under a name by RFC 6266 and 5987."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+from urllib.parse import quote
+
+from werkzeug.wrappers import Response
+
+# Nothing in a file runs or loads anything; our own pages may frame it.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; object-src 'self'; frame-ancestors 'self'"
+R = TypeVar("R", bound=Response)
+
+
+def download(response: R, name: str, media_type: str) -> R:
+    """The file to be saved, whatever it is."""
+    return _named(response, name, media_type if media_type == "application/zip" else "application/octet-stream", False)
+
+
+def shown_in_place(response: R, name: str, media_type: str) -> R:
+    """The file in the browser; only for the types of documents.blobs.SHOWN_IN_PLACE."""
+    return _named(response, name, media_type, True)
+
+
+def _named(response: R, name: str, media_type: str, in_place: bool) -> R:
+    plain = re.sub(r"[^ !#$&+\-.0-9A-Z^_`a-z{}~]", "_", name)[:150] or "piece"
+    how = "inline" if in_place else "attachment"
+    response.headers["Content-Type"] = media_type
+    response.headers["Content-Disposition"] = f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
