@@ -21,6 +21,7 @@ SITE_MAP = {
     "completeness": "/sessions",
     "imports": None,  # before contacts: /contacts/import is no contact
     "contacts": "/contacts",
+    "opportunities": "/opportunities",
     "segments": "/segments",
     "views": None,
     "emails": "/emails",

@@ -131,7 +131,9 @@ def file(public_id: str) -> Response:
     if found.state is not ExportState.READY or not path.is_file():
         abort(404)
     media_type = Format(found.format).media_type
-    response = send_file(path, media_type, as_attachment=True, download_name=found.filename, etag=found.public_id)
+    response = send_file(
+        path, media_type, as_attachment=True, download_name=found.filename, etag=found.public_id, max_age=0
+    )  # fmt: skip
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
@@ -175,6 +177,8 @@ def _offer(format_: Format, scope: Scope, query: str, mistake: UserMistake | Non
 def _about(scope: Scope) -> str:
     if scope.training_session is not None:
         return _("Session : %(title)s", title=scope.training_session.title)
+    if scope.opportunity is not None:
+        return _("Opportunité : %(title)s", title=scope.opportunity.title)
     return _("Contact : %(name)s", name=scope.contact.name) if scope.contact is not None else ""
 
 

@@ -175,6 +175,8 @@ class View:
             return _("Historique des e-mails de la session %(title)s", title=self.scope.training_session.title)
         if self.scope.contact is not None:
             return _("E-mails envoyés à %(name)s", name=self.scope.contact.name)
+        if self.scope.opportunity is not None:
+            return _("E-mails de l'opportunité %(title)s", title=self.scope.opportunity.title)
         return _("E-mails envoyés par l'organisme")
 
     @property

@@ -237,6 +237,7 @@ def nav() -> list[dict[str, Any]]:
     items = [
         item(_("Tableau de bord"), "layout-dashboard", url_for("dashboard.home")),
         item(_("Sessions"), "calendar", url_for("sessions.index")),
+        item(_("Opportunités"), "briefcase", url_for("opportunities.index")),
         item(_("Données"), "users", url_for("contacts.index", kind="learners"), *contacts),
         item(
             _("Abonnés"), "list-details", url_for("emails.index"),

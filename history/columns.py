@@ -76,6 +76,8 @@ def _session(ask: Ask) -> Iterable[Condition]:
     organisation_id, asked = ask.scope.organisation_id, ask.filter.session
     if ask.scope.training_session is not None:
         yield Belongs("training_session_id", ask.scope.training_session.id)
+    if ask.scope.opportunity is not None:
+        yield Belongs("opportunity_id", ask.scope.opportunity.id)
     if ask.filter.session_id:
         found = select(TrainingSession.id).where(
             TrainingSession.public_id == asked, TrainingSession.organisation_id == organisation_id

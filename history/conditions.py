@@ -63,9 +63,9 @@ class Within:
 
 @dataclass(frozen=True)
 class Belongs:
-    """The e-mail is of one of few sessions or contacts: `column` is one of `ids` (one id, or a select of several)."""
+    """The e-mail is of one of few sessions, contacts or opportunities: `column` is one of `ids` (one, or a select)."""
 
-    column: Literal["training_session_id", "contact_id"]
+    column: Literal["training_session_id", "contact_id", "opportunity_id"]
     ids: int | ScalarSelect[Any] | Select[Any]
 
 

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import Connection, Select, func, select, update
@@ -23,7 +24,7 @@ from history import export
 from history.export_cells import NAMES, Format, chosen
 from history.filters import DEFAULT_LIMIT, HistoryFilter
 from history.scope import Scope
-from models import Contact, Export, Organisation, TrainingSession, User
+from models import Contact, Export, Opportunity, Organisation, TrainingSession, User
 from models.words import N_, ExportState, Permission
 
 # Rows that need no job; a workbook takes longer.
@@ -46,23 +47,23 @@ def at_once(scope: Scope, filter_: HistoryFilter, now: datetime, format_: Format
 
 
 def scope_key(scope: Scope) -> str:
-    """The public id of the session or contact that `scope` is about, '' for the whole organisation."""
-    about = scope.training_session or scope.contact
+    """The public id of the session, contact or opportunity that `scope` is about, '' for the whole organisation."""
+    about = scope.training_session or scope.contact or scope.opportunity
     return about.public_id if about else ""
 
 
 def scope_of(organisation: Organisation, key: str) -> Scope | None:
-    """The scope that scope_key() wrote; None when there is no such session or contact in the organisation."""
+    """The scope that scope_key() wrote; None when the organisation has no such thing."""
     if not key:
         return Scope(organisation.id, zone=organisation.timezone)
-    model: type[TrainingSession] | type[Contact] = TrainingSession if key.startswith("S-") else Contact
+    model: type[Any] = {"S-": TrainingSession, "O-": Opportunity}.get(key[:2], Contact)
     about = db.session.scalar(
         select(model).where(model.public_id == key, model.organisation_id == organisation.id)
     )  # fmt: skip
     if about is None:
         return None
-    session, contact = (about, None) if isinstance(about, TrainingSession) else (None, about)
-    return Scope(organisation.id, session, contact, organisation.timezone)
+    named = {TrainingSession: "training_session", Contact: "contact", Opportunity: "opportunity"}[model]
+    return Scope(organisation.id, zone=organisation.timezone, **{named: about})
 
 
 def query_of(scope: Scope, filter_: HistoryFilter, columns: Sequence[str] = NAMES) -> str:

@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, func, literal, tuple_
@@ -100,6 +100,8 @@ def _value(kind: type, value: Any) -> Any:
     """The value as the column's Python type; ValueError for what the column could never hold."""
     if kind is date:
         return date.fromisoformat(value)
+    if kind is datetime and (moment := datetime.fromisoformat(value)).tzinfo is not None:
+        return moment
     if kind is int and isinstance(value, int) and abs(value) < 2**63:
         return value
     if kind is str and isinstance(value, str) and "\0" not in value:

@@ -162,7 +162,8 @@ def kept(house: House) -> str:
     """All that a request might have changed of Atelier Cassiopée, as one text."""
     db.session.rollback()
     tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event",
-              "api_token", "segment", "opportunity", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery",
+              "opportunity",
+              "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery",
               "document", "evaluation")
     query = "SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {} t WHERE organisation_id = :o"
     own = {"o": house.id}
