@@ -190,7 +190,7 @@ def get_export_file(export_id: str) -> Response:
         raise Problem(410, "This export has expired: ask for it again.")
     if found.state is not ExportState.READY or not path.is_file():
         raise Problem(409, f"There is no file: the export is {found.state.value}.", headers=_wait(found))
-    response = send_file(path, Format(found.format).media_type, etag=found.public_id)
+    response = send_file(path, Format(found.format).media_type, etag=found.public_id, max_age=0)
     download(response, found.filename)
     response.headers["Cache-Control"] = "private, no-store"
     return response
