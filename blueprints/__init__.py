@@ -15,6 +15,7 @@ SITE_MAP = {
     "dashboard": None,
     "sessions": "/sessions",
     "compose": "/sessions",
+    "programmes": "/programmes",
     "documents": "/sessions",
     "evaluations": "/sessions",
     "answers": "/f",

@@ -1,4 +1,4 @@
-"""Contacts of the four kinds: lists with search, the record, create and edit, the history of their e-mails."""
+"""Contacts of the five kinds: lists with search, the record, create and edit, the history of their e-mails."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ KINDS = {
     "companies": ContactKind.COMPANY,
     "trainers": ContactKind.TRAINER,
     "customers": ContactKind.CUSTOMER,
+    "funders": ContactKind.FUNDER,
 }
 PLURALS = {kind: plural for plural, kind in KINDS.items()}
 
 
 class ContactForm(BaseForm):
-    """The form of a person; of a company where `kind` says so (then without first and last name)."""
+    """The form of a person; of a company or a funder where `kind` says so (then without first and last name)."""
 
     first_name = StringField(N_("Prénom"), [Line(100)])
     last_name = StringField(N_("Nom de famille"), [Needed(N_("Indiquez le nom.")), Line(100)])
@@ -61,7 +62,7 @@ class ContactForm(BaseForm):
             self.tags.data = ", ".join(self.tags.object_data or ())
         elif "country" not in request.form:  # a form that does not ask keeps what is there
             self.country.data = self.country.object_data or "FR"
-        if kind is ContactKind.COMPANY:
+        if kind in contacts.NAMED:
             del self.first_name, self.last_name, self.company_id
         else:
             del self.name
@@ -85,7 +86,7 @@ def kind_or_404(plural: str) -> ContactKind:
     return KINDS.get(plural) or abort(404)
 
 
-@blueprint.get("/<any(learners, companies, trainers, customers):kind>")
+@blueprint.get("/<any(learners, companies, trainers, customers, funders):kind>")
 @allow(Permission.READ)
 def index(kind: str) -> Response:
     of, words = kind_or_404(kind), request.args.get("q", "").strip()[:200]
@@ -98,7 +99,7 @@ def index(kind: str) -> Response:
     return response
 
 
-@blueprint.route("/<any(learners, companies, trainers, customers):kind>/new", methods=["GET", "POST"])
+@blueprint.route("/<any(learners, companies, trainers, customers, funders):kind>/new", methods=["GET", "POST"])
 @allow(Permission.WRITE)
 def new(kind: str) -> Response:
     training_session = None

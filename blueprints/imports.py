@@ -29,6 +29,7 @@ KINDS = {
     "companies": ContactKind.COMPANY,
     "trainers": ContactKind.TRAINER,
     "customers": ContactKind.CUSTOMER,
+    "funders": ContactKind.FUNDER,
 }
 _KEPT_FOR = 2 * 3600
 _SHOWN = 200

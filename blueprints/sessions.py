@@ -15,14 +15,14 @@ from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import Scope
 from i18n import _
-from models import Contact, Email, TrainingSession
+from models import Contact, Email, Programme, TrainingSession
 from models.words import ContactKind, Permission, SessionState, Status, StatusGroup
 from people import contacts, training
 from planning import automations, completeness, plans
 
 blueprint = Blueprint("sessions", __name__)
 # Who takes part: customers (of the subscription back-office) do not.
-KINDS = (ContactKind.LEARNER, ContactKind.TRAINER, ContactKind.COMPANY)
+KINDS = (ContactKind.LEARNER, ContactKind.TRAINER, ContactKind.COMPANY, ContactKind.FUNDER)
 
 
 @blueprint.get("")
@@ -59,7 +59,10 @@ def edit(public_id: str) -> Response:
 
 
 def _form(training_session: TrainingSession | None) -> Response:
-    form = SessionForm.of(training_session, current_user.organisation)
+    programme = None
+    if training_session is None and request.args.get("programme"):
+        programme = get_or_404(Programme, request.args["programme"][:40])
+    form = SessionForm.of(training_session, current_user.organisation, programme)
     status = 200
     if form.is_submitted() and "add_row" in request.form:
         form.add_row()

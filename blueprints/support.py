@@ -233,6 +233,8 @@ def nav() -> list[dict[str, Any]]:
         item(_("Entreprises"), "building", url_for("contacts.index", kind="companies")),
         item(_("Intervenants"), "presentation", url_for("contacts.index", kind="trainers")),
         item(_("Clients"), "user", url_for("contacts.index", kind="customers")),
+        item(_("Financeurs"), "stack-2", url_for("contacts.index", kind="funders")),
+        item(_("Programmes"), "clipboard-list", url_for("programmes.index")),
     ]
     items = [
         item(_("Tableau de bord"), "layout-dashboard", url_for("dashboard.home")),

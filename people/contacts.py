@@ -30,6 +30,8 @@ COMMON_DOMAINS = (
     "pole-emploi.fr", "francetravail.fr",
 )  # fmt: skip
 
+# Those who have one name, not a first and a last one.
+NAMED = (ContactKind.COMPANY, ContactKind.FUNDER)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _NO_COUNTRY = {"EU", "EZ", "UN", "ZZ", "XA", "XB", "QO"}
 
@@ -124,7 +126,7 @@ def save(contact: Contact, **values: Any) -> Contact:
     """Set the columns given, and what follows from them (name, sort name); the caller commits."""
     for name, value in values.items():
         setattr(contact, name, value.strip() if isinstance(value, str) else value)
-    if contact.kind is not ContactKind.COMPANY:
+    if contact.kind not in NAMED:
         contact.name = full_name(contact.first_name or "", contact.last_name or "")
     contact.sort_name = func.fold_text(sort_words(contact))
     db.session.add(contact)
@@ -163,8 +165,8 @@ def full_name(first: str, last: str) -> str:
 
 
 def sort_words(contact: Contact) -> str:
-    """What a contact is sorted by, before folding: last name first; a company by its name."""
-    if contact.kind is ContactKind.COMPANY:
+    """What a contact is sorted by, before folding: last name first; a company or a funder by its name."""
+    if contact.kind in NAMED:
         return contact.name
     return f"{contact.last_name or ''} {contact.first_name or ''}".strip()
 

@@ -31,6 +31,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KIND_WORDS = {
     ContactKind.LEARNER: ("apprenant", "apprenante", "stagiaire", "learner", "participant", "participante", "eleve"),
     ContactKind.COMPANY: ("entreprise", "societe", "company"),
+    ContactKind.FUNDER: ("financeur", "opco", "funder"),
     ContactKind.TRAINER: ("intervenant", "intervenante", "formateur", "formatrice", "trainer"),
     ContactKind.CUSTOMER: ("client", "cliente", "customer", "abonne", "abonnee"),
 }
@@ -166,7 +167,7 @@ def carry_out(organisation: Organisation, planned: Plan, training_session: Train
     db.session.flush()
     db.session.execute(
         text(
-            "UPDATE contact SET sort_name = fold_text(CASE kind WHEN 'company' THEN name "
+            "UPDATE contact SET sort_name = fold_text(CASE WHEN kind IN ('company', 'funder') THEN name "
             "ELSE trim(last_name || ' ' || first_name) END) WHERE organisation_id = :o AND sort_name = ''"
         ),
         {"o": organisation.id},
@@ -215,14 +216,14 @@ def _read_line(number: int, row: dict[str, str], default: ContactKind) -> Line:
         if not values["country"]:
             problems.append(_("Pays inconnu : « %(country)s ».", country=row["country"][:40]))
     hint = None if trouble else contacts.likely_address(email)
-    company = " ".join(row.get("company", "").split())[:200] if kind is not ContactKind.COMPANY else ""
+    company = " ".join(row.get("company", "").split())[:200] if kind not in contacts.NAMED else ""
     return Line(number, "bad", values.get("name", ""), email, kind, problems, hint, values=values, company=company)
 
 
 def _name(values: dict[str, Any], kind: ContactKind) -> None:
     """First name, last name and name, from whichever were given."""
     first, last, whole = (values.pop(name, "") for name in ("first_name", "last_name", "name"))
-    if kind is ContactKind.COMPANY:
+    if kind in contacts.NAMED:
         values["name"] = whole or f"{first} {last}".strip()
         return
     if whole and not last:

@@ -29,9 +29,12 @@ from models import (
     Email,
     Export,
     Opportunity,
+    Programme,
     SavedView,
     Segment,
     Stage,
+    Template,
+    TemplateVersion,
     TrainingSession,
     TrainingType,
     User,
@@ -74,21 +77,25 @@ class World:
     webhook: WebhookEndpoint
     told: WebhookDelivery
     kind: TrainingType
+    template: Template
     opportunity: Opportunity
     document: Document
+    programme: Programme
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
         own = {
             "sessions": self.session, "compose": self.session, "imports": self.session,
             "completeness": self.session, "opportunities": self.opportunity,
-            "documents": self.session, "evaluations": self.session,
+            "documents": self.session, "evaluations": self.session, "programmes": self.programme,
             "contacts": self.learner, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook,
+            "templates": self.template, "template_versions": self.template,
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
+            "number": 1,
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
             "type_id": self.kind.id,
@@ -137,12 +144,18 @@ def world(cassiopee: House, boreale: House) -> World:
     view = SavedView(
         organisation_id=cassiopee.id, user_id=cassiopee.admin.id, name=CANARY, query=f"subject={CANARY}", shared=True
     )
+    template = Template(organisation_id=cassiopee.id, type="card.expired", name=CANARY)
+    template.versions = [
+        TemplateVersion(organisation_id=cassiopee.id, number=1, subject_fr=CANARY, message_fr=CANARY, note=CANARY)
+    ]
+    db.session.add(template)
     kind = TrainingType(organisation_id=cassiopee.id, name=CANARY, required=["convocation"])
+    programme = Programme(organisation_id=cassiopee.id, title=CANARY)
     document = Document(
         organisation_id=cassiopee.id, training_session_id=made.id, contact_id=learner.id,
         kind=DocumentKind.CONVOCATION, filename=f"{CANARY}.pdf", sha256=file.sha256,
     )  # fmt: skip
-    db.session.add_all([segment, view, kind, document])
+    db.session.add_all([segment, view, kind, document, programme])
     db.session.commit()
     opportunity = Opportunity(organisation_id=cassiopee.id, title=CANARY, contact_id=learner.id, stage=Stage.LEAD)
     db.session.add(opportunity)
@@ -152,9 +165,9 @@ def world(cassiopee: House, boreale: House) -> World:
     told = endpoints.try_out(webhook)
     db.session.commit()
     return World(
-        cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
+        cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, template=template, webhook=webhook,
         opportunity=opportunity,
-        told=told, document=document,
+        told=told, document=document, programme=programme,
     )  # fmt: skip
 
 
@@ -164,7 +177,8 @@ def kept(house: House) -> str:
     tables = ("contact", "training_session", "module", "enrolment", "email", "sender", '"user"', "delivery_event",
               "opportunity",
               "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery",
-              "document", "evaluation")
+              "template", "template_version",
+              "document", "evaluation", "programme")
     query = "SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {} t WHERE organisation_id = :o"
     own = {"o": house.id}
     rows = [db.session.execute(text(query.format(table)), own).scalar_one() for table in tables]
