@@ -134,12 +134,10 @@ def read(env: Mapping[str, str] | None = None) -> Config:
     if loopback and mode == "production":
         raise WrongSetting("WEBHOOK_LOOPBACK=true: not in production, where it would open this machine's own services.")
 
-    def certificates(name: str) -> Path | None:
-        path = text(name)
-        if path and not Path(path).is_file():
-            raise WrongSetting(f"{name}={path!r}: a file of certificates (PEM) is expected.")
-        return Path(path) if path else None
-
+    mail_ca, webhook_ca = text("MAIL_CA_FILE"), text("WEBHOOK_CA_FILE")
+    for name, ca_file in (("MAIL_CA_FILE", mail_ca), ("WEBHOOK_CA_FILE", webhook_ca)):
+        if ca_file and not Path(ca_file).is_file():
+            raise WrongSetting(f"{name}={ca_file!r}: a file of certificates (PEM) is expected.")
     blobs = text("BLOB_FOLDER")
     default_mail_port = running.get("smtp_port", 2525) if embedded_mail else 25
     return Config(
@@ -157,7 +155,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         mail_use_tls=switch("MAIL_USE_TLS", False),
         mail_use_ssl=switch("MAIL_USE_SSL", False),
         mail_verify_tls=switch("MAIL_VERIFY_TLS", True),
-        mail_ca_file=certificates("MAIL_CA_FILE"),
+        mail_ca_file=Path(mail_ca) if mail_ca else None,
         mail_local_hostname=text("MAIL_LOCAL_HOSTNAME"),
         bounce_maildir=Path(bounce_maildir) if bounce_maildir else None,
         bounce_imap_host=text("BOUNCE_IMAP_HOST"),
@@ -180,7 +178,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         support_email=text("SUPPORT_EMAIL"),
         webhook_timeout=number("WEBHOOK_TIMEOUT", 10.0, 0.1),
         webhook_loopback=loopback,
-        webhook_ca_file=certificates("WEBHOOK_CA_FILE"),
+        webhook_ca_file=Path(webhook_ca) if webhook_ca else None,
         practice_page_port=int(number("PRACTICE_MAIL_PAGE_PORT", 0)) or None,
         proxies=int(number("TRUSTED_PROXIES", 0)),
     )

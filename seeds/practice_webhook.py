@@ -15,7 +15,7 @@ from models.webhook import TYPES
 from models.words import Role
 from webhooks import addresses, endpoints, signing
 
-NAME = "Poste d'essai"
+NAME = "Poste d’essai"
 
 
 def keep(organisation: Organisation | None, made: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, select, update
 
 from extensions import db, on_commit, ring, settings
 from models import Email, User
@@ -118,8 +118,16 @@ def send_again(endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> bool:
 
 
 def send_failed_again(endpoint: WebhookEndpoint) -> int:
-    """All that was given up, again; how many. They keep the endpoint's pace."""
-    return _again(endpoint, WebhookDelivery.state == DeliveryState.FAILED, by_hand=False)
+    """All that was given up (tests aside), again; how many. They keep the endpoint's pace."""
+    return _again(endpoint, and_(*_given_up(endpoint)), by_hand=False)
+
+
+def _given_up(endpoint: WebhookEndpoint) -> tuple[ColumnElement[bool], ...]:
+    return (
+        WebhookDelivery.endpoint_id == endpoint.id,
+        WebhookDelivery.state == DeliveryState.FAILED,
+        WebhookDelivery.type != TEST,
+    )
 
 
 def _again(endpoint: WebhookEndpoint, which: ColumnElement[bool], by_hand: bool = True) -> int:
@@ -180,14 +188,12 @@ def history(
 
 
 def failed_count(endpoint: WebhookEndpoint, most: int = 1000) -> int:
-    """How many of its deliveries were given up, counted to `most`."""
-    failed = select(WebhookDelivery.id).where(
-        WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.state == DeliveryState.FAILED
-    )
+    """How many of its deliveries were given up (tests aside), counted to `most`."""
+    failed = select(WebhookDelivery.id).where(*_given_up(endpoint))
     return db.session.scalar(select(func.count()).select_from(failed.limit(most).subquery())) or 0
 
 
-def _rows():  # type: ignore[no-untyped-def]
+def _rows() -> Select[WebhookDelivery, str, str]:
     return select(WebhookDelivery, Email.public_id, Email.subject).outerjoin(
         Email, Email.id == WebhookDelivery.email_id
     )

@@ -26,7 +26,8 @@ PAGES = (
     "/contacts/trainers", "/contacts/customers", "/contacts/learners/new", "{contact}", "{contact}/edit",
     "{contact}/emails", "/contacts/import", "/emails", "/emails?status=error&recipient=nobody-at-all", "{email}",
     "/settings", "/settings/senders", "/settings/senders/new", "/settings/users", "/settings/users/new",
-    "/settings/tokens", "/settings/tokens/new", "/account", "/segments", "/segments/new", "/exports", "/exports/new",
+    "/settings/tokens", "/settings/tokens/new", "/settings/webhooks", "/settings/webhooks/new",
+    "/account", "/segments", "/segments/new", "/exports", "/exports/new",
     "/api/v1/docs", "/gallery", "/no/such/page",
 )  # fmt: skip
 
