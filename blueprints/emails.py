@@ -30,7 +30,7 @@ from blueprints.support import allow, get_or_404, page, wants_partial
 from documents import blobs
 from errors import Permanent, UserMistake
 from extensions import db
-from history import Scope, columns, detail, safe_html, views
+from history import Scope, columns, detail, safe_html, short_links, views
 from i18n import _
 from mail import look, mime
 from mail.resend import resend
@@ -57,7 +57,8 @@ def index() -> Response:
     chosen = views.default_view(current_user) if not request.args and not wants_partial() else ""
     view = views.find(current_user, chosen) if chosen else None
     if view is not None and view.query:
-        return redirect(f"{url_for('emails.index')}?{view.query}", 303)  # type: ignore[return-value]
+        opening = short_links.opening(current_user, view.public_id, view.query)
+        return redirect(f"{url_for('emails.index')}?{opening}", 303)  # type: ignore[return-value]
     return render_history(Scope(current_user.organisation_id), "emails/index.html")
 
 

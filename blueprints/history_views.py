@@ -6,20 +6,40 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import Response, abort, g, make_response, redirect, request, stream_with_context, url_for
 from flask_login import current_user
+from markupsafe import Markup
 
+from blueprints import history_asked, search_help
+from blueprints.history_asked import Asked
 from blueprints.history_cells import Cells
+from blueprints.search_help import known
 from blueprints.support import page, wants_partial
-from history import HistoryFilter, Page, Row, Scope, around, columns, export, export_jobs, more, pages, sentences, views
+from history import (
+    HistoryFilter,
+    Page,
+    Row,
+    Scope,
+    around,
+    columns,
+    export,
+    export_jobs,
+    more,
+    pages,
+    search,
+    sentences,
+    short_links,
+    views,
+)
 from history.around import Around
 from history.form import FilterForm, form_of
 from history.periods import DateField
 from history.query import Question
 from history.rows import Count
-from i18n import _, ngettext, number_filter
+from i18n import _, language, ngettext, number_filter
+from models import SavedView
 from models.words import Permission, StatusGroup
 
 # Live rows: how often, and for how many questions without news; then every next step; then silence (a reload shows
@@ -27,7 +47,6 @@ from models.words import Permission, StatusGroup
 _RHYTHM = ((4, 30), (15, 20), (60, 30))
 # Sent and delivered rows change seldom after their first hour: not worth asking for.
 _LIVELY = timedelta(hours=1)
-_TYPED = ("session", "contact", "recipient", "subject", "operator")
 
 
 @dataclass(frozen=True)
@@ -66,25 +85,54 @@ def _seconds(calm: int) -> int | None:
 class View:
     """Everything templates/history shows of one answer."""
 
-    scope: Scope
-    filter: HistoryFilter
+    asked: Asked
     page: Page
     now: datetime
-    path: str
     around: Around = field(default_factory=Around)
-    short: str = ""  # the short address that stands for `kept_filter`
-    kept_filter: HistoryFilter | None = None
+    typed: str = ""  # in the search box, where it was not wholly understood
+    mistakes: list[str] = field(default_factory=list)
+
+    @property
+    def scope(self) -> Scope:
+        return self.asked.scope
+
+    @property
+    def filter(self) -> HistoryFilter:
+        return self.asked.filter
+
+    @property
+    def path(self) -> str:
+        return self.asked.path
 
     def address(self, asked: HistoryFilter, **extra: str) -> str:
-        """The address of another question: the short one where that is what it stands for."""
-        if self.short and asked.with_() == self.kept_filter:
-            pairs, path = [("cursor", asked.cursor)] if asked.cursor else [], self.short
-        else:
-            pairs, path = asked.to_query(), self.path
-        pairs += extra.items()
-        if not pairs and self.scope.kind == "global" and views.default_view(current_user):
-            pairs = [("view", "all")]  # a bare address opens the person's own view
-        return f"{path}?{urlencode(pairs)}" if pairs else path
+        """The address of another question in this list."""
+        return self.asked.address(asked, **extra)
+
+    @property
+    def here(self) -> str:
+        """The address of what is shown, at its first page."""
+        return self.address(self.filter.with_())
+
+    def opening(self, view: around.View) -> str:
+        """The address of a saved view."""
+        return f"{url_for('emails.index')}?{short_links.opening(current_user, view.public_id, view.query)}"
+
+    @property
+    def scope_key(self) -> str:
+        return export_jobs.scope_key(self.scope)
+
+    @cached_property
+    def search(self) -> str:
+        """What the search box holds: the question as text, or what was typed and not wholly understood."""
+        return self.typed or search.write(self.filter, language(), known(self.around))
+
+    @property
+    def search_example(self) -> str:
+        return search_help.EXAMPLE[language()]
+
+    @property
+    def search_help(self) -> Markup:
+        return search_help.rendered(self.scope.kind)
 
     @property
     def query(self) -> str:
@@ -250,48 +298,46 @@ def _capped(count: Count | None) -> str | None:
     return number if count.exact else f"{number}+"
 
 
-def render_history(scope: Scope, template: str, kept: HistoryFilter | None = None, **context: Any) -> Response:
+def render_history(scope: Scope, template: str, opened: SavedView | None = None, **context: Any) -> Response:
     """The history of `scope`: the page `template` (which includes history/_history.html), the rows for htmx, or with
-    ?format= the export of exactly what is filtered. `context` is the page's own. `kept` is what a short address stands
-    for: the filter while the address asks for nothing else; further steps leave for the list itself."""
-    filter_, path, short = HistoryFilter.from_query(request.args), request.path, ""
-    if kept is not None:
-        path = url_for("emails.index")
-        if set(request.args) <= {"cursor", "format"}:
-            filter_, short = kept.with_(cursor=filter_.cursor), request.path
-    now = datetime.now(UTC)
+    ?format= the export of exactly what is filtered. `context` is the page's own. `opened` is what a short address
+    stands for."""
+    asked = history_asked.of_request(scope, opened)
     if "format" in request.args:
-        return _export(scope, filter_, now)
+        return _export(asked, datetime.now(UTC))
+    if asked.exposed:
+        return _covered(asked)
+    return show(asked, template, **context)
+
+
+def show(asked: Asked, template: str, **context: Any) -> Response:
+    """The page `template` of what is asked, or htmx's piece of it."""
+    scope, filter_, now = asked.scope, asked.filter, datetime.now(UTC)
     question, everything = Question(scope, filter_, now), scope.kind == "global"
     found = pages.answer(question, filter_, counted=not everything)
     late = found.count is pages.UNCOUNTED
     near = around.read(question, current_user, tabs=everything, count=late)
-    g.pinned_views = [(view.name, view.query) for view in near.views if view.pinned]
+    g.pinned_views = [(view.name, view.public_id, view.query) for view in near.views if view.pinned]
     if late:
         found = replace(found, count=near.count or Count(len(found.rows), exact=False))
-    view = View(scope, filter_, found, now, path, near, short, kept)
-    response = page(template, "history/_rows.html", history=view, **context)
+    typed, mistakes = ("", []) if wants_partial() else history_asked.recall_mistakes()
+    response = page(template, "history/_rows.html", history=View(asked, found, now, near, typed, mistakes), **context)
     if wants_partial():
-        response.headers.update(_moved(filter_, view.address(filter_)))
+        response.headers.update(history_asked.moved(asked))
     return response
 
 
-def _moved(filter_: HistoryFilter, address: str) -> dict[str, str]:
-    """Which address the browser shows now. A step of its own for Back, but while one goes on typing in the same
-    input the step is replaced: Back does not walk letter by letter."""
-    was = urlsplit(request.headers.get("HX-Current-URL", ""))
-    before = HistoryFilter.from_query(parse_qsl(was.query))
-    if before == filter_:
-        return {"HX-Push-Url": "false"}
-    for name in _TYPED:
-        old, new = getattr(before, name), getattr(filter_, name)
-        typed_on = old and new and (new.startswith(old) or old.startswith(new))
-        if typed_on and before.with_(**{name: new}) == filter_.with_():
-            return {"HX-Replace-Url": address}
-    return {"HX-Push-Url": address}
+def _covered(asked: Asked) -> Response:
+    """For a person who wants no words in addresses, come by one that says them: the way to a short one."""
+    if wants_partial():  # a page from before that wish: it comes anew
+        return Response(status=204, headers={"HX-Refresh": "true"})
+    response = page("history/covered.html", asked=asked, scope_key=export_jobs.scope_key(asked.scope))
+    response.headers["Referrer-Policy"] = "origin"  # what the page loads is logged with where it was asked from
+    return response
 
 
-def _export(scope: Scope, filter_: HistoryFilter, now: datetime) -> Response:
+def _export(asked: Asked, now: datetime) -> Response:
+    scope, filter_ = asked.scope, asked.filter
     if not current_user.may(Permission.EXPORT):
         abort(403)
     try:
@@ -300,8 +346,9 @@ def _export(scope: Scope, filter_: HistoryFilter, now: datetime) -> Response:
         abort(400)
     most = export_jobs.at_once(scope, filter_.with_(), now, format_)
     if most is None:  # too long to wait for: a job's
-        asked = urlencode([("format", format_.value), *parse_qsl(export_jobs.query_of(scope, filter_))])
-        return redirect(f"{url_for('exports.new')}?{asked}", 303)  # type: ignore[return-value]
+        key = export_jobs.scope_key(scope)
+        pairs = [("format", format_.value), *([("in", key)] if key else []), *asked.pairs(filter_.with_())]
+        return redirect(f"{url_for('exports.new')}?{urlencode(pairs)}", 303)  # type: ignore[return-value]
     body = stream_with_context(export.stream(scope, filter_.with_(), now, format_, most))
     response = make_response(Response(body, content_type=format_.media_type))
     name = export.filename(filter_, now, scope.zone, format_)

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 import i18n
 from blueprints import problems
 from extensions import db, login, settings
-from history import export_jobs, views
+from history import export_jobs, short_links, views
 from i18n import _
 from models import Export, User
 from models.words import Permission
@@ -207,10 +207,11 @@ def _pinned() -> list[dict[str, Any]]:
     ready_exports()
     listed = g.pinned_views
     asked = request.query_string.decode(errors="replace") if request.path == url_for("emails.index") else None
+    opened = [(name, short_links.opening(current_user, public_id, query)) for name, public_id, query in listed]
     return [
         {"label": name, "icon": "eye", "url": f"{url_for('emails.index')}?{query}", "active": asked == query,
          "children": []}
-        for name, query in listed
+        for name, query in opened
     ]  # fmt: skip
 
 
@@ -233,8 +234,6 @@ def nav() -> list[dict[str, Any]]:
         item(_("Entreprises"), "building", url_for("contacts.index", kind="companies")),
         item(_("Intervenants"), "presentation", url_for("contacts.index", kind="trainers")),
         item(_("Clients"), "user", url_for("contacts.index", kind="customers")),
-        item(_("Financeurs"), "stack-2", url_for("contacts.index", kind="funders")),
-        item(_("Programmes"), "clipboard-list", url_for("programmes.index")),
     ]
     items = [
         item(_("Tableau de bord"), "layout-dashboard", url_for("dashboard.home")),

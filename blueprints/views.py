@@ -1,17 +1,24 @@
-"""Saved views of the history: save, change, delete; short links; the columns a person wants."""
+"""Saved views of the history: save, change, delete; searches and short links; the columns a person wants."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from blueprints.history_views import render_history
+from blueprints import history_asked
+from blueprints.history_views import render_history, show
 from blueprints.own_origin import own_path
-from blueprints.support import allow, page
+from blueprints.search_help import known
+from blueprints.support import allow, page, wants_partial
 from extensions import db
-from history import Scope, sentences, views
-from i18n import _
+from history import HistoryFilter, Scope, around, search, sentences, short_links, views
+from history.query import Question
+from i18n import _, language
+from models import SavedView
 from models.words import Permission
 
 blueprint = Blueprint("views", __name__)
@@ -36,7 +43,7 @@ def keep() -> Response:
     )  # fmt: skip
     db.session.commit()
     flash(_("La vue « %(name)s » est enregistrée.", name=view.name), "success")
-    return redirect(_address(view.query), 303)  # type: ignore[return-value]
+    return redirect(_address(view), 303)  # type: ignore[return-value]
 
 
 @blueprint.post("/views/<public_id>")
@@ -86,7 +93,50 @@ def short(public_id: str) -> Response:
     view = views.linked(current_user, public_id) or abort(404)
     address = url_for("views.short", public_id=public_id, _external=True)
     scope = Scope(current_user.organisation_id)
-    return render_history(scope, "emails/index.html", views.filter_of(view.query), short_address=address)
+    return render_history(scope, "emails/index.html", view, short_address=address)
+
+
+@blueprint.post("/views/steps")
+@allow(Permission.READ)
+def step() -> Response:
+    """From the search box (`q`), or from the filters where words stay out of addresses: go to what is asked there.
+
+    `in` is the session or contact of the list, `v` the link by which its words are kept.
+    """
+    asked = history_asked.of_form(request.form.get("in", ""))
+    filter_ = asked.filter
+    if "q" in request.form:
+        filter_ = _searched(asked.scope, request.form["q"]).with_(sort=filter_.sort, limit=filter_.limit)
+    asked = asked.keeping(filter_)
+    db.session.commit()
+    if wants_partial():
+        return show(asked, "")
+    return redirect(asked.address(filter_), 303)  # type: ignore[return-value]
+
+
+def _searched(scope: Scope, text: str) -> HistoryFilter:
+    """What a search asks for; what was not understood is said on the next page."""
+    now = datetime.now(UTC)
+    question = Question(scope, HistoryFilter(), now)
+    names = known(around.read(question, current_user, tabs=False, count=False))
+    reading = search.read(text, now.astimezone(ZoneInfo(scope.zone)).date(), language(), names)
+    if reading.mistakes:
+        said = [_(mistake.message, **mistake.values) for mistake in reading.mistakes]
+        history_asked.remember_mistakes(" ".join(text.split()), said)
+    return reading.filter
+
+
+@blueprint.post("/views/addresses")
+@allow(Permission.READ)
+def addresses() -> Response:
+    """Whether this person's searches stay out of addresses."""
+    views.prefer_short(current_user, "short" in request.form)
+    db.session.commit()
+    if views.always_short(current_user):
+        flash(_("Les mots que vous cherchez ne paraîtront plus dans les adresses."), "success")
+    else:
+        flash(_("Les adresses diront de nouveau ce que vous cherchez."), "success")
+    return redirect(url_for("views.index"), 303)  # type: ignore[return-value]
 
 
 @blueprint.post("/views/columns")
@@ -112,13 +162,14 @@ def _name() -> str:
     return " ".join(request.form.get("name", "").replace("\0", "").split())[: views.LONGEST_NAME].strip()
 
 
-def _address(query: str) -> str:
-    return f"{url_for('emails.index')}?{query or 'view=all'}"
+def _address(view: SavedView) -> str:
+    return f"{url_for('emails.index')}?{short_links.opening(current_user, view.public_id, view.query) or 'view=all'}"
 
 
 def _page(error: str | None = None, status: int = 200, query: str = "") -> Response:
     return page(
         "views/index.html", status=status, listed=views.listed(current_user), error=error, query=query,
-        preferred=views.default_view(current_user), may_change=lambda view: views.may_change(current_user, view),
+        preferred=views.default_view(current_user), short=views.always_short(current_user),
+        may_change=lambda view: views.may_change(current_user, view),
         chips=lambda view: sentences.chips(views.filter_of(view.query)), address=_address,
     )  # fmt: skip

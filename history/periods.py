@@ -6,6 +6,7 @@ Pure: `now` and the zone are given. A period is half-open in moments (start ≤ 
 from __future__ import annotations
 
 import calendar
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -90,3 +91,26 @@ def read_day(text: str) -> date | None:
             continue
         return day if 1900 <= day.year <= 2199 else None
     return None
+
+
+_MONTH = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})|(?P<month2>\d{1,2})/(?P<year2>\d{4})", re.ASCII)
+_TODAY = {"aujourd'hui", "aujourd’hui", "aujourdhui", "today"}
+_YESTERDAY = {"hier", "yesterday"}
+
+
+def read_stretch(text: str, today: date) -> tuple[date, date] | None:
+    """(first, last) of a day, a month (2026-10, 10/2026), a year, today or yesterday as people write them; None for
+    anything else."""
+    word = text.strip().lower()
+    if word in _TODAY or word in _YESTERDAY:
+        day = today - timedelta(days=word in _YESTERDAY)
+        return day, day
+    if len(word) == 4 and word.isascii() and word.isdigit():
+        first, last = read_day(f"{word}-01-01"), read_day(f"{word}-12-31")
+    elif month := _MONTH.fullmatch(word):
+        year, number = int(month["year"] or month["year2"]), int(month["month"] or month["month2"])
+        first = read_day(f"{year:04d}-{number:02d}-01")
+        last = first and first.replace(day=calendar.monthrange(year, number)[1])
+    else:
+        first = last = read_day(word) if len(word) <= 10 else None
+    return (first, last) if first and last else None

@@ -27,7 +27,12 @@ MOST_PINNED = 12
 
 def canonical(query: str) -> str:
     """The query string of the filter that `query` asks for, at its first page."""
-    return urlencode(filter_of(query).to_query())
+    return query_of(filter_of(query))
+
+
+def query_of(filter_: HistoryFilter) -> str:
+    """The query string of a filter at its first page."""
+    return urlencode(filter_.with_().to_query())
 
 
 def filter_of(query: str) -> HistoryFilter:
@@ -51,19 +56,21 @@ def listed(user: User) -> list[SavedView]:
     return list(db.session.scalars(query.order_by(func.fold_text(SavedView.name), SavedView.id).limit(200)))
 
 
-def beside(user: User) -> tuple[list[tuple[str, str]], list[Export]]:
-    """What stands around every page, in one statement: (name, query) of the pinned views, and export_jobs.unseen()."""
-    pins = select(SavedView.name, SavedView.query).where(visible(user), SavedView.pinned, ~SavedView.link)
+def beside(user: User) -> tuple[list[tuple[str, str, str]], list[Export]]:
+    """What stands around every page, in one statement: (name, public id, query) of the pinned views, and
+    export_jobs.unseen()."""
+    pins = select(SavedView.name, SavedView.public_id, SavedView.query)
+    pins = pins.where(visible(user), SavedView.pinned, ~SavedView.link)
     pinned_views = pins.order_by(SavedView.name).limit(MOST_PINNED).subquery("pinned")
     unseen = export_jobs.unseen_by(user).subquery("unseen")
     listed = select(
-        select(func.jsonb_agg(func.jsonb_build_array(pinned_views.c.name, pinned_views.c.query))).scalar_subquery(),
+        select(func.jsonb_agg(func.jsonb_build_array(*pinned_views.c))).scalar_subquery(),
         select(func.array_agg(unseen.c.id)).scalar_subquery(),
     )
     pairs, ready = db.session.execute(listed).one()
     fetchable = select(Export).where(Export.id.in_(ready or [])).order_by(Export.created_at)
     exports = list(db.session.scalars(fetchable)) if ready else []
-    return [(name, query) for name, query in pairs or []], exports
+    return [(name, public_id, query) for name, public_id, query in pairs or []], exports
 
 
 def may_change(user: User, view: SavedView) -> bool:
@@ -88,8 +95,13 @@ def shorten(user: User, query: str) -> SavedView:
     """The short link of a filter: the person's own one if there is one already."""
     kept = canonical(query)
     found = db.session.scalar(
-        select(SavedView).where(SavedView.user_id == user.id, SavedView.link, SavedView.query == kept).limit(1)
-    )
+        select(SavedView)
+        .where(
+            SavedView.organisation_id == user.organisation_id, SavedView.user_id == user.id, SavedView.link,
+            SavedView.query == kept,
+        )
+        .limit(1)
+    )  # fmt: skip
     if found is None:
         found = SavedView(organisation_id=user.organisation_id, user_id=user.id, query=kept, link=True)
         db.session.add(found)
@@ -117,6 +129,16 @@ def default_view(user: User) -> str:
 def prefer_view(user: User, public_id: str) -> None:
     """Open that view first; none where it is empty."""
     _prefer(user, "view", public_id or None)
+
+
+def always_short(user: User) -> bool:
+    """Whether the words a person looks for are to stay out of addresses."""
+    return user.preferences.get("short_links") is True
+
+
+def prefer_short(user: User, always: bool) -> None:
+    """Keep the words that are looked for out of addresses, or show them there."""
+    _prefer(user, "short_links", always or None)
 
 
 def columns_of(user: User, kind: Kind) -> tuple[str, ...]:

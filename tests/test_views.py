@@ -176,12 +176,16 @@ def test_a_short_link_says_nothing_and_shows_the_same(
     colleague.get(to)
     assert colleague.html.xpath("count(//tbody[@id='rows']/tr)") == 3
     assert f"http://localhost{to}" in colleague.text()
-    for link in colleague.html.xpath("//*[@id='exports']//a/@href"):
-        assert link.startswith(f"{to}?format=")
+    kept = f"/emails?v={to.removeprefix('/v/')}"
+    exports = colleague.html.xpath("//*[@id='exports']//a/@href")
+    assert exports and all(link.startswith(f"{kept}&status=sent_all&limit=25&format=") for link in exports)
     assert colleague.get(f"{to}?format=csv").get_data(as_text=True).count("Lettre") == 3
+    csv = next(link for link in exports if link.endswith("=csv"))
+    assert colleague.get(csv).get_data(as_text=True).count("Lettre") == 3
     assert colleague.html.xpath("//input[@name='recipient']/@value") == ["petit"]
-    assert colleague.html.xpath("//form[@id='filters']/@action") == ["/emails"]
-    assert colleague.html.xpath("//ul[@id='filter-chips']//a/@href")[0].startswith("/emails?")
+    assert colleague.html.xpath("//form[@id='filters']/@action") == ["/views/steps"]
+    chips = colleague.html.xpath("//ul[@id='filter-chips']//a/@href")
+    assert chips == ["/emails?status=sent_all&limit=25", f"{kept}&limit=25", "/emails?limit=25"]
     staff.get("/views")
     assert to.removeprefix("/v/") not in staff.text()
     Browser(app).sign_in(boreale.admin).get(to, status=404)
@@ -194,7 +198,8 @@ def test_a_short_link_has_pages(staff: Browser) -> None:
     to = staff.post("/views/links", {"query": "recipient=petit&limit=25"}).headers["Location"]
     staff.get(to)
     following = staff.html.xpath("//a[@rel='next']/@href")[0]
-    assert following.startswith(f"{to}?cursor=") and "petit" not in following
+    kept = f"/emails?v={to.removeprefix('/v/')}"
+    assert following.startswith(f"{kept}&limit=25&cursor=") and "petit" not in following
     staff.get(following)
     assert staff.html.xpath("count(//tbody[@id='rows']/tr)") == 11
 
