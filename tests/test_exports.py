@@ -166,3 +166,13 @@ def test_a_foreign_scope_is_not_found(client: Any, filled: Any, boreale: Any) ->
     client.sign_in(boreale.admin)
     client.get("/exports/new?format=csv&in=C-zoe", status=404)
     client.post("/exports", {"format": "csv", "query": "in=C-zoe"}, status=404)
+
+
+def test_the_columns_a_program_chose_stay(client: Any, filled: Any) -> None:
+    client.sign_in(filled.admin)
+    job = ready(client, query="columns=subject&columns=id&status=sent&columns=nonsense")
+    assert job.query == "status=sent&columns=id&columns=subject"
+    assert export_jobs.file_of(job).read_text().splitlines()[0] == "id,subject"
+    client.get(f"/exports/new?format=csv&{job.query}")
+    (form,) = client.html.xpath("//form[@action='/exports']")
+    assert form.xpath(".//input[@name='query']/@value") == [job.query]

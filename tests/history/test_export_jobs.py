@@ -22,7 +22,7 @@ import jobs
 from errors import UserMistake
 from extensions import db, queue, settings
 from history import HistoryFilter, Scope, export, export_jobs, export_work
-from history.export_cells import Format
+from history.export_cells import Format, chosen
 from models import Email, Export
 from models.words import ExportState
 from tests.history.making import NOW, make_contact, make_email
@@ -105,6 +105,22 @@ def test_a_resumed_file_is_the_same_to_the_byte(
     assert (job.state, job.done_count, job.row_count) == (ExportState.READY, ROWS, ROWS)
     assert export_jobs.file_of(job).read_bytes() == at_once(filled, format_, query)
     assert job.size == export_jobs.file_of(job).stat().st_size and not part.exists()
+
+
+@pytest.mark.parametrize("format_", [Format.CSV, Format.JSON, Format.NDJSON])
+def test_chosen_columns_are_kept_when_it_is_resumed(filled: Any, small_parts: int, format_: Format) -> None:
+    db.session.execute(text("UPDATE email SET subject = 'E-' || subject"))
+    scope, columns = Scope(filled.id, zone="Europe/Paris"), chosen(["subject", "attachment_names", "nonsense", "id"])
+    assert columns == ("id", "subject", "attachment_names")
+    job = export_jobs.ask(filled.admin, scope, HistoryFilter(), format_, columns)
+    db.session.commit()
+    with pytest.raises(Killed):
+        export_work.run(die_after(2))
+    assert export_work.run() == 1
+    db.session.expire_all()
+    stream = export.stream(scope, HistoryFilter(), datetime.now(UTC), format_, columns=columns)
+    assert export_jobs.file_of(job).read_bytes() == b"".join(stream)
+    assert job.done_count == ROWS
 
 
 def test_a_workbook_is_resumed_from_its_rows(filled: Any, small_parts: int, made_files: Path) -> None:
