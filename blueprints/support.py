@@ -250,4 +250,6 @@ def nav() -> list[dict[str, Any]]:
     ]  # fmt: skip
     if current_user.may(Permission.CONFIGURE):
         items.append(item(_("Configuration"), "settings", url_for("settings.index")))
+    else:
+        items.append(item(_("Modèles d'e-mails"), "template", url_for("templates.index")))
     return items

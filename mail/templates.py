@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from extensions import db
@@ -149,7 +149,10 @@ def ensure_defaults(organisation: Organisation) -> int:
 
 def newest(template: Template) -> TemplateVersion:
     """The version in use."""
-    return template.versions[0]
+    if template.id is None:  # the house's words, of no database yet
+        return template.versions[0]
+    query = select(TemplateVersion).where(TemplateVersion.template_id == template.id)
+    return db.session.scalars(query.order_by(TemplateVersion.number.desc()).limit(1)).one()
 
 
 def words_of(version: TemplateVersion) -> dict[str, Words]:
@@ -181,14 +184,30 @@ def writing(
     )
 
 
-def listed(organisation_id: int) -> list[tuple[Family, list[Template]]]:
-    """Every template by family, in the order of the types; families without any are left out."""
-    query = select(Template).where(Template.organisation_id == organisation_id).order_by(Template.kind, Template.id)
-    by_type: dict[str, list[Template]] = {}
-    for template in db.session.scalars(query):
-        by_type.setdefault(template.type, []).append(template)
-    found = [(family, [t for type in family.types for t in by_type.get(type.value, ())]) for family in FAMILIES]
-    return [(family, templates) for family, templates in found if templates]
+@dataclass(frozen=True)
+class Listed:
+    """A line of the list: a template, its version in use and who wrote that (None: the house)."""
+
+    template: Template
+    version: TemplateVersion
+    author: str | None
+
+
+def listed(organisation_id: int) -> list[tuple[Family, list[Listed]]]:
+    """Every template by family, in the order of the types; families without any are left out. One statement."""
+    last = select(func.max(TemplateVersion.number)).where(TemplateVersion.template_id == Template.id)
+    query = (
+        select(Template, TemplateVersion, User.name)
+        .join(TemplateVersion, TemplateVersion.template_id == Template.id)
+        .outerjoin(User, User.id == TemplateVersion.author_id)
+        .where(Template.organisation_id == organisation_id)
+        .where(TemplateVersion.number == last.correlate(Template).scalar_subquery())
+    )
+    by_type: dict[str, list[Listed]] = {}
+    for template, version, author in db.session.execute(query.order_by(Template.kind, Template.id)):
+        by_type.setdefault(template.type, []).append(Listed(template, version, author))
+    found = [(family, [one for type in family.types for one in by_type.get(type.value, ())]) for family in FAMILIES]
+    return [(family, lines) for family, lines in found if lines]
 
 
 def file_choices(template: Template) -> Sequence[str]:

@@ -21,7 +21,7 @@ from models import Address, Contact, Organisation, Sender, TrainingSession, User
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import finding, practice_webhook
+from seeds import finding, practice_webhook, templates
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
 from seeds.names import COMPANIES, FIRST, LAST, LETTERS, PLACES, TITLES
@@ -60,6 +60,8 @@ def make() -> dict[str, Any]:
             "32 59 05678 59", ((Role.ADMIN, "Brune Vandamme"),),
         )  # fmt: skip
         _boreale(boreale)
+    templates.keep(_find("Atelier Cassiopée"), "#274690", logo=True)
+    templates.keep(_find("Formation Boréale"), "#0b6e4f")
     practice_webhook.keep(_find("Atelier Cassiopée"), made)
     db.session.commit()
     return {"demo": "made" if made else "kept", "accounts": list(accounts.DEMO_ACCOUNTS)}

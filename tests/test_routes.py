@@ -29,7 +29,6 @@ from models import (
     Email,
     Export,
     Opportunity,
-    Programme,
     SavedView,
     Segment,
     Stage,
@@ -80,14 +79,13 @@ class World:
     template: Template
     opportunity: Opportunity
     document: Document
-    programme: Programme
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
         own = {
             "sessions": self.session, "compose": self.session, "imports": self.session,
             "completeness": self.session, "opportunities": self.opportunity,
-            "documents": self.session, "evaluations": self.session, "programmes": self.programme,
+            "documents": self.session, "evaluations": self.session,
             "contacts": self.learner, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook,
@@ -150,12 +148,11 @@ def world(cassiopee: House, boreale: House) -> World:
     ]
     db.session.add(template)
     kind = TrainingType(organisation_id=cassiopee.id, name=CANARY, required=["convocation"])
-    programme = Programme(organisation_id=cassiopee.id, title=CANARY)
     document = Document(
         organisation_id=cassiopee.id, training_session_id=made.id, contact_id=learner.id,
         kind=DocumentKind.CONVOCATION, filename=f"{CANARY}.pdf", sha256=file.sha256,
     )  # fmt: skip
-    db.session.add_all([segment, view, kind, document, programme])
+    db.session.add_all([segment, view, kind, document])
     db.session.commit()
     opportunity = Opportunity(organisation_id=cassiopee.id, title=CANARY, contact_id=learner.id, stage=Stage.LEAD)
     db.session.add(opportunity)
@@ -165,9 +162,10 @@ def world(cassiopee: House, boreale: House) -> World:
     told = endpoints.try_out(webhook)
     db.session.commit()
     return World(
-        cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, template=template, webhook=webhook,
+        cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
+        template=template,
         opportunity=opportunity,
-        told=told, document=document, programme=programme,
+        told=told, document=document,
     )  # fmt: skip
 
 
@@ -178,7 +176,7 @@ def kept(house: House) -> str:
               "opportunity",
               "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery",
               "template", "template_version",
-              "document", "evaluation", "programme")
+              "document", "evaluation")
     query = "SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {} t WHERE organisation_id = :o"
     own = {"o": house.id}
     rows = [db.session.execute(text(query.format(table)), own).scalar_one() for table in tables]
