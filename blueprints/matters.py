@@ -19,7 +19,7 @@ from errors import UserMistake
 from extensions import settings
 from i18n import _
 from mail import templates
-from mail.compose import File, Writing
+from mail.compose import Draft, File, Writing
 from mail.letters import Words
 from models import Contact, Document, DocumentKind, EvaluationMoment, Organisation, Template, TrainingSession, User
 from models.words import N_, ContactKind, EmailType
@@ -59,6 +59,24 @@ class Matter:
         if self.kind is DocumentKind.CONVOCATION:
             return "convocation"
         return "documents" if self.kind else "new"
+
+    # where the pages of writing stand, and what follows a sending; deals have their own
+
+    layout = "sessions/_layout.html"
+    preview = "compose/preview.html"
+    of_session = True
+
+    @property
+    def frame(self) -> dict[str, Any]:
+        """What the layout needs."""
+        return {"training_session": self.session}
+
+    def about(self, draft: Draft) -> Draft:
+        """The draft with what it is about."""
+        return draft
+
+    def sent(self, kept: Sequence[File], by: User) -> None:
+        """What follows a sending, in its transaction; `kept` are the files the person added."""
 
     @property
     def title(self) -> str:

@@ -10,15 +10,17 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 from wtforms import DateField, SelectField, StringField, TextAreaField, ValidationError
 
-from blueprints.deals import framed, quotes
+from blueprints import downloads, writing
+from blueprints.deals import Deal, framed, quotes
 from blueprints.forms import BaseForm, Line, Needed, Text
 from blueprints.history_views import render_history
 from blueprints.support import allow, get_or_404, page
+from documents import blobs, store
 from extensions import db
 from history import Scope
 from i18n import N_, _
 from models import Contact, Opportunity, Stage
-from models.words import ContactKind, Permission
+from models.words import ContactKind, EmailType, Permission
 from people import contacts, opportunities
 
 blueprint = Blueprint("opportunities", __name__)
@@ -161,3 +163,36 @@ def emails(public_id: str) -> Response:
     opportunity = get_or_404(Opportunity, public_id)
     scope = Scope(current_user.organisation_id, opportunity=opportunity)
     return render_history(scope, "opportunities/history.html", **framed(opportunity))
+
+
+@blueprint.route("/<public_id>/emails/new", methods=["GET", "POST"])
+@allow(Permission.SEND)
+def write(public_id: str) -> Response:
+    return writing.write(Deal.of(get_or_404(Opportunity, public_id), EmailType.FREE, current_user))
+
+
+@blueprint.route("/<public_id>/quote", methods=["GET", "POST"])
+@allow(Permission.SEND)
+def quote(public_id: str) -> Response:
+    return writing.write(Deal.of(get_or_404(Opportunity, public_id), EmailType.QUOTE, current_user))
+
+
+@blueprint.get("/<public_id>/documents/<document_id>")
+@allow(Permission.READ)
+def file(public_id: str, document_id: str) -> Response:
+    opportunity = get_or_404(Opportunity, public_id)
+    document = next((one for one in quotes(opportunity) if one.public_id == document_id), None) or abort(404)
+    media_type = document.blob.media_type
+    deliver = downloads.shown_in_place if media_type in blobs.SHOWN_IN_PLACE else downloads.download
+    return deliver(Response(blobs.open(document.sha256)), document.filename, media_type)
+
+
+@blueprint.post("/<public_id>/documents/<document_id>/withdraw")
+@allow(Permission.WRITE)
+def withdraw(public_id: str, document_id: str) -> Response:
+    opportunity = get_or_404(Opportunity, public_id)
+    document = next((one for one in quotes(opportunity) if one.public_id == document_id), None) or abort(404)
+    store.withdraw(document)
+    db.session.commit()
+    flash(_("Le fichier est retiré ; ce qui en a été envoyé reste dans l'historique."), "success")
+    return redirect(url_for("opportunities.record", public_id=public_id), 303)  # type: ignore[return-value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from extensions import db
-from models import Contact, Opportunity, Stage, StageChange
+from models import Contact, Document, DocumentKind, Email, Opportunity, Stage, StageChange
 from models.words import ContactKind
 from people import opportunities
 from tests.client import Browser
@@ -162,3 +163,80 @@ def test_amounts_as_people_type_them(amount: Decimal, euro: str, comma: bool) ->
 def test_what_is_no_amount(text: str) -> None:
     with pytest.raises(ValueError, match="."):
         opportunities.read_amount(text)
+
+
+def letter(staff: Browser, path: str, **values: Any) -> dict[str, Any]:
+    """The form of the page as it opens, with those values."""
+    staff.get(path)
+    hidden = staff.html.xpath("//form[@class='write']//input[@type='hidden']")
+    form: dict[str, Any] = {field.get("name"): field.get("value") or "" for field in hidden}
+    form |= {area.get("name"): area.text_content() for area in staff.html.xpath("//textarea")}
+    form |= {field.get("name"): field.get("value") or "" for field in staff.html.xpath("//input[@type='text']")}
+    for name in ("people", "attached"):
+        form[name] = staff.html.xpath(f"//input[@name='{name}'][@checked]/@value")
+    form.pop("csrf_token", None)
+    return form | values
+
+
+def test_a_free_e_mail_to_the_contact_and_the_company(staff: Browser, cassiopee: House) -> None:
+    acme = make_contact(cassiopee, "Menuiserie Acmé", ContactKind.COMPANY, email="contact@acme.example")
+    lea = make_contact(cassiopee, "Léa Fontaine", email="lea@acme.example", company_id=acme.id)
+    make_contact(cassiopee, "Paul Ailleurs", email="paul@mail.example")
+    made = opportunity(cassiopee, "Dix secouristes", lea)
+    path = f"/opportunities/{made.public_id}/emails/new"
+    form = letter(staff, path)
+    assert form["subject_fr"] == "Dix secouristes" and form["people"] == [lea.public_id]
+    assert set(staff.html.xpath("//input[@name='people']/@value")) == {lea.public_id, acme.public_id}
+    assert "session.titre" not in staff.text()
+    form["people"] = [lea.public_id, acme.public_id]
+    form["message_fr"] += "\n{{ session.titre }}"
+    staff.post(path, form | {"step": "preview"}, status=422)
+    form["message_fr"] = "Bonjour {{ personne.nom_complet }},"
+    staff.post(path, form | {"step": "preview"}, status=200)
+    assert not staff.html.xpath("//input[@name='advance']")
+    where = staff.post(path, form | {"step": "send"}).headers["Location"]
+    assert where == f"/opportunities/{made.public_id}/emails"
+    staff.post(path, form | {"step": "send"})  # pressed twice
+    emails = db.session.query(Email).order_by(Email.id).all()
+    assert {(e.opportunity_id, e.training_session_id, e.type) for e in emails} == {(made.id, None, "free")}
+    assert {e.contact_id for e in emails} == {lea.id, acme.id} and len(emails) == 2
+
+
+def test_a_quote_is_kept_sent_and_moves_the_stage_if_asked(staff: Browser, cassiopee: House, boreale: House) -> None:
+    lea = make_contact(cassiopee, "Léa Fontaine", email="lea@mail.example", language="fr")
+    made = opportunity(cassiopee, "Dix secouristes", lea)
+    path = f"/opportunities/{made.public_id}/quote"
+    form = letter(staff, path)
+    assert "devis" in form["message_fr"]
+    staff.post(path, form | {"step": "send"}, status=422)
+    assert "Joignez le devis" in staff.text() and db.session.query(Email).count() == 0
+    file = (io.BytesIO(b"%PDF-1.4 devis"), "Devis 42.pdf")
+    staff.post(path, form | {"step": "preview", "files": file}, status=200, content_type="multipart/form-data")
+    assert staff.html.xpath("//input[@name='advance'][@checked]") and "Devis 42.pdf" in staff.text()
+    form["kept"] = staff.html.xpath("//input[@name='kept']/@value")
+    staff.post(path, form | {"step": "send", "advance": "1"})
+    db.session.expire_all()
+    assert made.stage is Stage.QUOTED
+    document, email = db.session.query(Document).one(), db.session.query(Email).one()
+    assert (document.filename, document.opportunity_id, document.kind) == (
+        "Devis 42.pdf", made.id, DocumentKind.UPLOADED,
+    )  # fmt: skip
+    assert (email.type, email.attachment_count, email.opportunity_id) == ("quote", 1, made.id)
+    # again, chosen among those put there; the stage stays
+    form = letter(staff, path)
+    assert form["attached"] == [document.public_id]
+    staff.post(path, form | {"step": "preview"}, status=200)
+    assert not staff.html.xpath("//input[@name='advance']")
+    staff.post(path, form | {"step": "send"})
+    assert [e.attachment_count for e in db.session.query(Email)] == [1, 1]
+    assert db.session.query(Document).count() == 1
+    address = f"/opportunities/{made.public_id}/documents/{document.public_id}"
+    assert staff.get(address).data == b"%PDF-1.4 devis"
+    other = opportunity(cassiopee, "Autre", lea)
+    staff.get(f"/opportunities/{other.public_id}/documents/{document.public_id}", status=404)
+    stranger = Browser(staff.app).sign_in(boreale.admin)
+    stranger.get(address, status=404)
+    stranger.post(path, form | {"step": "send"}, status=404)
+    staff.post(f"{address}/withdraw")
+    staff.get(address, status=404)
+    assert db.session.query(Email).count() == 2

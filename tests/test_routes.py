@@ -156,6 +156,8 @@ def world(cassiopee: House, boreale: House) -> World:
     db.session.commit()
     opportunity = Opportunity(organisation_id=cassiopee.id, title=CANARY, contact_id=learner.id, stage=Stage.LEAD)
     db.session.add(opportunity)
+    db.session.flush()
+    document.opportunity_id = opportunity.id
     db.session.commit()
     # the e-mail above was asked for before anybody listened: this test is all that the webhook was told
     webhook, _shown = endpoints.create(cassiopee.admin, "https://zzcanari.example/", CANARY, ["email.sent"])
@@ -227,6 +229,7 @@ OTHERWISE = {
     ("documents.changed", "GET"): {200, 286}, ("evaluations.changed", "GET"): {200, 286},
     ("answers.form", "GET"): {404}, ("answers.answer", "POST"): {404},
     ("answers.done", "GET"): {404}, ("answers.confirm", "POST"): {404},
+    ("opportunities.withdraw", "POST"): {303, 404},
     ("completeness.changed", "GET"): {200, 286}, ("completeness.letter", "GET"): {404},
     ("training_types.delete", "POST"): {303, 404},
 }  # fmt: skip
