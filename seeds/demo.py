@@ -14,14 +14,13 @@ from typing import Any
 from markupsafe import escape
 from sqlalchemy import select, text
 
-from documents import blobs, convocation
 from extensions import db
 from mail.compose import Draft, File
-from models import Address, Contact, Organisation, Sender, TrainingSession, User
+from models import Address, Contact, DocumentKind, Organisation, Sender, TrainingSession, User
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import finding, practice_webhook, templates
+from seeds import documents, finding, practice_webhook, templates
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
 from seeds.names import COMPANIES, FIRST, LAST, LETTERS, PLACES, TITLES
@@ -127,7 +126,9 @@ def _cassiopee(organisation: Organisation) -> None:
     draft = _session(organisation, TITLES[13][0], "", None, 0, "", today)
     draft.state, draft.notes = SessionState.DRAFT, "En attente de l'accord de l'entreprise."
     db.session.flush()
+    documents.describe(organisation, [theirs, *(made for made, _some in plans)])
     _history(organisation, plans, chance)
+    documents.fill(organisation, plans)
 
 
 def _boreale(organisation: Organisation) -> None:
@@ -215,13 +216,15 @@ def _history(
     for training_session, some in plans:
         assert training_session.starts_on is not None
         begins = datetime.combine(training_session.starts_on, time(8, 10), UTC)
-        for kind, days in (("free", -16), ("convocation", -8), ("evaluation", 3), ("certificate", 5)):
+        for kind, days in (("free", -16), ("convocation", -8), ("evaluation_hot", 3), ("certificate", 5)):
             at = begins + timedelta(days=days)
             if at > now - timedelta(hours=30):
                 continue
-            files = _file(kind, training_session, some[0], organisation)
             made += [
-                _plan(organisation, training_session, contact, addresses[contact.id], kind, files, moment, chance)
+                _plan(
+                    organisation, training_session, contact, addresses[contact.id], kind,
+                    _files(kind, training_session, contact, at), moment, chance,
+                )  # fmt: skip
                 for contact, moment in zip(some, (at + timedelta(seconds=n) for n in range(99)), strict=False)
             ]
     db.session.commit()
@@ -243,15 +246,9 @@ def _addresses(organisation: Organisation, people: set[Contact]) -> dict[int, in
     return {contact_id: address.id for contact_id, address in made.items()}
 
 
-def _file(
-    kind: str, training_session: TrainingSession, learner: Contact, organisation: Organisation
-) -> tuple[File, ...]:
-    """The PDF that went with a letter of that type: a convocation as it is printed."""
-    if LETTERS[kind][3] is None:
-        return ()
-    data = convocation.pdf(training_session, learner, organisation)
-    name = convocation.filename(training_session, learner) if kind == "convocation" else str(LETTERS[kind][3])
-    return (File.of(name, blobs.store(data, name)),)
+def _files(kind: str, training_session: TrainingSession, learner: Contact, at: datetime) -> tuple[File, ...]:
+    """What went with a letter of that type: the person's own document."""
+    return documents.attached(DocumentKind(kind), training_session, learner, at) if LETTERS[kind][3] else ()
 
 
 def _plan(

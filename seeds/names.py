@@ -55,7 +55,7 @@ LETTERS: dict[str, tuple[float, str, str, str | None]] = {
         "Bonjour {first},\n\nQuelques précisions avant la formation « {title} » : pensez à une pièce d'identité et de "
         "quoi écrire. Le parking est gratuit.\n\nÀ bientôt,\n", None,
     ),
-    "evaluation": (
+    "evaluation_hot": (
         14, "Votre avis sur la formation {title}",
         "Bonjour {first},\n\nMerci de votre participation. Cinq minutes suffisent pour nous donner votre avis sur "
         "« {title} ».\n\nBien à vous,\n", None,
