@@ -39,6 +39,9 @@ def test_a_person_and_a_company_are_made_and_changed(program: Program) -> None:
     changed = program.patch(f"/contacts/{person['id']}", {"last_name": "Grand", "email": ""})
     assert changed == person | {"last_name": "Grand", "name": "Léa Grand", "email": ""}
     assert program.patch(f"/contacts/{company['id']}", {"phone": "01 02"})["name"] == "Boulangerie Été"
+    for body in ({"name": "OPCO Été"}, {"last_name": "OPCO Été", "first_name": "x", "company": company["id"]}):
+        funder = program.post("/contacts", {"kind": "funder", **body}, status=201)
+        assert (funder["name"], funder["last_name"], funder["company"]) == ("OPCO Été", "", None)
     assert program.post("/contacts", {"kind": "trainer", "name": "Dupont"}, status=201)["last_name"] == "Dupont"
 
 

@@ -53,7 +53,7 @@ class ContactChange(Request):
 
     first_name: str = optional(max_length=100, pattern=LINE)
     last_name: str = optional(min_length=1, max_length=100, pattern=FILLED_LINE, description="Of a person.")
-    name: str = optional(min_length=1, max_length=200, pattern=FILLED_LINE, description="Of a company.")
+    name: str = optional(min_length=1, max_length=200, pattern=FILLED_LINE, description="Of a company or a funder.")
     email: str = optional(max_length=254, extra={"format": "email"})
     phone: str = optional(max_length=40, pattern=LINE)
     reference: str = optional(max_length=60, pattern=LINE, description="The number your other programs use.")
@@ -66,7 +66,7 @@ class ContactChange(Request):
 
 
 class NewContact(ContactChange):
-    """A contact to create: a person has a last name, a company a name."""
+    """A contact to create: a person has a last name, a company and a funder a name."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["last_name"]}, {"required": ["name"]}]})
 
@@ -129,7 +129,7 @@ def list_contacts(asked: ContactQuery) -> Response:
 def post_contact(asked: NewContact) -> Response:
     """Create a contact."""
     if asked.name is None and asked.last_name is None:
-        said = "Give last_name, or for a company name."
+        said = "Give last_name, or for a company and a funder name."
         raise Problem(422, said, [{"detail": said, "pointer": "#/last_name"}])
     contact = Contact(organisation_id=organisation().id, kind=ContactKind(asked.kind))
     _save(contact, asked)
@@ -161,7 +161,7 @@ def _save(contact: Contact, asked: ContactChange) -> None:
         raise Problem(422, said, [{"detail": said, "pointer": "#/email"}])
     if asked.company is not None:
         values["company_id"] = _company(asked.company).id
-    if contact.kind is ContactKind.COMPANY:
+    if contact.kind in contacts.NAMED:
         values["name"] = values.get("name") or values.pop("last_name", None) or contact.name
         values = {name: value for name, value in values.items() if name not in _OF_PEOPLE}
     else:
