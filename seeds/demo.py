@@ -20,7 +20,7 @@ from models import Address, Contact, DocumentKind, Organisation, Sender, Trainin
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import documents, finding, practice_webhook, templates
+from seeds import documents, finding, opportunities, practice_webhook, templates
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
 from seeds.names import COMPANIES, FIRST, LAST, LETTERS, PLACES, TITLES
@@ -123,10 +123,13 @@ def _cassiopee(organisation: Organisation) -> None:
         training.enrol(made, [*some, trainers[place % len(trainers)], companies[place % len(companies)]])
         plans.append((made, some))
     finding.keep(organisation, customers, learners)
+    soon = _session(organisation, "Gestes et postures : recyclage", f"GPR-{today:%Y-%m}", 2, 1, PLACES[2], today)
+    plans.append((soon, opportunities.soon(soon, learners, [trainers[1], companies[2]])))
     draft = _session(organisation, TITLES[13][0], "", None, 0, "", today)
     draft.state, draft.notes = SessionState.DRAFT, "En attente de l'accord de l'entreprise."
     db.session.flush()
     documents.describe(organisation, [theirs, *(made for made, _some in plans)])
+    opportunities.keep(organisation, companies, today)
     _history(organisation, plans, chance)
     documents.fill(organisation, plans)
 
