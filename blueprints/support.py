@@ -244,6 +244,7 @@ def nav() -> list[dict[str, Any]]:
             _("Abonnés"), "list-details", url_for("emails.index"),
             item(_("E-mails envoyés"), "mail", url_for("emails.index")),
             *_pinned(),
+            item(_("Évènements reçus"), "bolt", url_for("events.index")),
             item(_("Segments"), "users-group", url_for("segments.index")),
             item(_("Exports"), "download", url_for("exports.index")) | {"count": len(ready_exports())},
         ),

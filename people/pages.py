@@ -98,6 +98,11 @@ def _read(cursor: str | None, keys: Sequence[SQLColumnExpression[Any]]) -> tuple
 
 def _value(kind: type, value: Any) -> Any:
     """The value as the column's Python type; ValueError for what the column could never hold."""
+    if kind is datetime:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError(value)
+        return moment
     if kind is date:
         return date.fromisoformat(value)
     if kind is datetime and (moment := datetime.fromisoformat(value)).tzinfo is not None:

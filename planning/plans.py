@@ -20,7 +20,7 @@ import mail
 from errors import Permanent, Temporary, UserMistake
 from extensions import db
 from mail import scheduled
-from models import Automation, Email, Organisation, PlannedEmail, PlanState, Rule, TrainingSession, User
+from models import Automation, Organisation, PlannedEmail, PlanState, Rule, TrainingSession, User
 from models.words import N_, Reason
 from planning import clock, known, preparing, rules
 from planning.rules import Plan
@@ -228,6 +228,11 @@ def may_leave(plan: PlannedEmail, state: Any, now: datetime) -> bool:
     return plan.too_late_at is None or now < plan.too_late_at
 
 
+def left(plan: PlannedEmail) -> bool:
+    """Whether it has become an e-mail."""
+    return plan.state is PlanState.SENT
+
+
 def send_now(plan: PlannedEmail, by: User) -> bool:
     """Send a plan at once because a person says so (one cancelled, late or not prepared before, too), quiet hours or
     not; the caller commits. False where it did not leave: its state and sentence say why."""
@@ -263,9 +268,3 @@ def call_off_late(now: datetime | None = None) -> int:
     called_off = scheduled.call_off_late(now or clock.now())
     db.session.commit()
     return called_off
-
-
-def emails_of(plans: Sequence[PlannedEmail]) -> dict[int, Email]:
-    """The e-mails that plans became, by id."""
-    ids = [plan.email_id for plan in plans if plan.email_id is not None]
-    return {email.id: email for email in db.session.scalars(select(Email).where(Email.id.in_(ids)))} if ids else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,10 +24,13 @@ from mail import tokens
 from mail.compose import Draft, File
 from models import (
     ApiToken,
+    BillingSource,
+    BusinessEvent,
     Contact,
     Document,
     DocumentKind,
     Email,
+    EventOutcome,
     Export,
     Opportunity,
     SavedView,
@@ -43,9 +47,10 @@ from models import (
 from models.words import ALLOWED, ContactKind, Permission
 from people import accounts, contacts, training
 from people.tokens import Access
+from planning import billing
 from tests.client import Browser
 from tests.conftest import House
-from webhooks import endpoints
+from webhooks import endpoints, signing
 
 CANARY = "Zzcanari"
 METHODS = ("GET", "POST")
@@ -79,6 +84,8 @@ class World:
     template: Template
     opportunity: Opportunity
     document: Document
+    event: BusinessEvent
+    source: BillingSource
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -88,7 +95,8 @@ class World:
             "documents": self.session, "evaluations": self.session,
             "contacts": self.learner, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
-            "webhooks": self.webhook,
+            "webhooks": self.webhook, "planned": self.session, "automations": self.session, "events": self.event,
+            "billing_sources": self.source,
             "templates": self.template, "template_versions": self.template,
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
@@ -99,6 +107,7 @@ class World:
             "type_id": self.kind.id,
             "slug": "convocation", "moment": "hot", "document_id": self.document.public_id,
             "message_id": f"msg_{self.told.message_id.hex}",
+            "plan_id": self.email.public_id, "source_id": self.source.public_id,
         }  # fmt: skip
         return {name: known[name] for name in rule.arguments}
 
@@ -116,6 +125,14 @@ class World:
             "auth.language": {"language": "fr"},
             "auth.theme": {"theme": "dark"},
         }.get(rule.endpoint, {})  # fmt: skip
+
+
+def business_event(house: House) -> BusinessEvent:
+    """An event that a program told."""
+    return BusinessEvent(
+        organisation_id=house.id, source="api", event_id=CANARY, type="card.expired", outcome=EventOutcome.SWITCHED_OFF,
+        occurred_at=datetime(2026, 11, 20, tzinfo=UTC), payload={"id": CANARY, "customer": {"name": CANARY}},
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -159,6 +176,10 @@ def world(cassiopee: House, boreale: House) -> World:
     db.session.flush()
     document.opportunity_id = opportunity.id
     db.session.commit()
+    event = business_event(cassiopee)
+    source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
+    db.session.add(event)
+    db.session.commit()
     # the e-mail above was asked for before anybody listened: this test is all that the webhook was told
     webhook, _shown = endpoints.create(cassiopee.admin, "https://zzcanari.example/", CANARY, ["email.sent"])
     told = endpoints.try_out(webhook)
@@ -167,7 +188,7 @@ def world(cassiopee: House, boreale: House) -> World:
         cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
         template=template,
         opportunity=opportunity,
-        told=told, document=document,
+        told=told, event=event, source=source, document=document,
     )  # fmt: skip
 
 
@@ -178,7 +199,7 @@ def kept(house: House) -> str:
               "opportunity",
               "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery",
               "template", "template_version",
-              "document", "evaluation")
+              "automation", "planned_email", "business_event", "billing_source", "document", "evaluation")
     query = "SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {} t WHERE organisation_id = :o"
     own = {"o": house.id}
     rows = [db.session.execute(text(query.format(table)), own).scalar_one() for table in tables]
@@ -219,7 +240,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 # What may answer a person who is allowed, where it is not a page (200), a redirect (303) or a form sent back (422).
 OTHERWISE = {
-    ("auth.demo", "POST"): {404}, ("emails.changed", "GET"): {200, 204, 286},
+    ("auth.demo", "POST"): {404}, ("billing.told", "POST"): {401}, ("emails.changed", "GET"): {200, 204, 286},
     # a person's own only, whatever the role
     ("exports.cancel", "POST"): {303, 404}, ("exports.fetch", "POST"): {303, 404}, ("exports.file", "GET"): {404},
     # the second to delete finds nothing; a view is its owner's, a shared one an admin's too

@@ -10,14 +10,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from blueprints import patterns
 from blueprints.api.door import utc
 
-# No control characters, no line or paragraph ends: what may stand in a header.
-_LINE = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
-_VISIBLE = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
-LINE = f"^{_LINE}*$"
-FILLED_LINE = f"^{_LINE}*{_VISIBLE}{_LINE}*$"
-TEXT = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
+FILLED_LINE, LINE, TEXT = patterns.FILLED_LINE, patterns.LINE, patterns.TEXT
 
 Moment = Annotated[datetime, AfterValidator(utc)]
 

@@ -56,6 +56,7 @@ _TAGS = {
     "contacts": "Contacts",
     "segments": "Contacts",
     "sessions": "Sessions",
+    "events": "Business events",
 }
 DESCRIPTION = f"""Send e-mails, follow each one, export them.
 

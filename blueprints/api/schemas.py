@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from blueprints.api.fields import (
     FILLED_LINE,
@@ -22,6 +22,7 @@ from blueprints.api.fields import (
     optional,
     session_id,
 )
+from blueprints.patterns import BASE64, FILE_NAME, TYPE, FileName
 from history.export_cells import NAMES, Format
 from history.filters import LIMITS, LONGEST_TEXT
 from history.periods import DateField, Period, read_day
@@ -31,7 +32,6 @@ from models.words import EventKind, Reason, Status, StatusGroup
 
 MOST_RECIPIENTS = 10_000
 LONGEST_BODY = 2_000_000
-TYPE = r"^[a-z][a-z0-9_.-]{0,63}$"
 
 StatusCode = Literal[tuple(str(s.value) for s in Status)]  # type: ignore[valid-type]
 StatusOrGroup = Literal[tuple(str(s.value) for s in (*Status, *StatusGroup))]  # type: ignore[valid-type]
@@ -157,23 +157,6 @@ class Recipient(Request):
     contact: str = contact_id(default=None, json_schema_extra=no_default, description="A contact's id.")
 
 
-# What File.of takes as it is.
-_FILE_NAME = (
-    r"^(?!\s*\.{0,2}\s*$)(?!.*=\?)"
-    r"[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069/\\]{1,150}$"
-)
-_BASE64 = r"^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-
-
-def _file_name(name: str) -> str:
-    if not re.fullmatch(_FILE_NAME, name):
-        raise ValueError("A file's name has no slash, no control character and is not made of dots")
-    return name
-
-
-FileName = Annotated[str, AfterValidator(_file_name)]
-
-
 class InlineFile(Request):
     """An attachment: its bytes in base64 with a name, or the id of an upload."""
 
@@ -186,9 +169,9 @@ class InlineFile(Request):
         }
     )
 
-    filename: FileName = optional(examples=["programme.pdf"], extra={"pattern": _FILE_NAME})
+    filename: FileName = optional(examples=["programme.pdf"], extra={"pattern": FILE_NAME})
     content: str = optional(
-        min_length=4, extra={"pattern": _BASE64, "contentEncoding": "base64"}, description="The bytes in base64."
+        min_length=4, extra={"pattern": BASE64, "contentEncoding": "base64"}, description="The bytes in base64."
     )
     id: str = optional(min_length=1, max_length=1000, description="What POST /attachments answered.")
 
@@ -256,7 +239,7 @@ class PostedEmails(Answer):
 class UploadQuery(Query):
     """The name of a file that is the body itself."""
 
-    filename: FileName = optional(description="The file's name, for a plain body.", extra={"pattern": _FILE_NAME})
+    filename: FileName = optional(description="The file's name, for a plain body.", extra={"pattern": FILE_NAME})
 
 
 class Upload(Answer):
