@@ -113,7 +113,8 @@ def people(public_id: str) -> Response:
     found = contacts.found(organisation_id, words, KINDS, without=training_session.id) if words else []
     return page(
         "sessions/people.html", partial="sessions/_found.html", training_session=training_session, words=words,
-        found=found, people=training.participants(training_session), kinds=KINDS,
+        found=found, people=training.participants(training_session, follows := {}), kinds=KINDS,
+        followed=follows,
     )  # fmt: skip
 
 
@@ -139,6 +140,21 @@ def withdraw(public_id: str, contact_id: str) -> Response:
     if training.withdraw(training_session, contact):
         flash(_("%(name)s ne participe plus à la session.", name=contact.name), "success")
         plans.replan(training_session.id)
+    db.session.commit()
+    return _to_people(training_session)
+
+
+@blueprint.post("/<public_id>/people/<contact_id>/modules")
+@allow(Permission.WRITE)
+def follow(public_id: str, contact_id: str) -> Response:
+    training_session = get_or_404(TrainingSession, public_id)
+    contact = get_or_404(Contact, contact_id)
+    wanted = {int(value) for value in request.form.getlist("module")[:500] if value.isdecimal() and len(value) < 19}
+    if training.follow(training_session, contact, wanted):
+        flash(_("Les modules que suit %(name)s sont enregistrés.", name=contact.name), "success")
+        plans.replan(training_session.id)
+    else:
+        flash(_("Choisissez au moins un module."), "warning")
     db.session.commit()
     return _to_people(training_session)
 

@@ -5,7 +5,7 @@ Modules are typed as days and hours of the organisation's zone and kept in UTC; 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -93,6 +93,10 @@ def save(
         module.starts_at = datetime.combine(row.day, row.starts, zone).astimezone(UTC)
         module.ends_at = datetime.combine(row.day, row.ends, zone).astimezone(UTC)
         modules.append(module)
+    gone = set(kept) - {row.id for row in rows}
+    for enrolment in training_session.enrolments if gone else ():
+        if gone & {*enrolment.module_ids}:
+            enrolment.module_ids = [id for id in enrolment.module_ids if id not in gone]
     training_session.modules = sorted(modules, key=lambda module: module.starts_at)
     training_session.starts_on = min((row.day for row in rows), default=None)
     training_session.ends_on = max((row.day for row in rows), default=None)
@@ -110,18 +114,23 @@ def rows_of(training_session: TrainingSession, organisation: Organisation) -> li
     return rows
 
 
-def participants(training_session: TrainingSession) -> dict[ContactKind, list[Contact]]:
-    """Who takes part, by kind and name, with their companies."""
+def participants(
+    training_session: TrainingSession, follows: dict[int, set[int]] | None = None
+) -> dict[ContactKind, list[Contact]]:
+    """Who takes part, by kind and name, with their companies. `follows` is filled with the module ids, by the
+    contact's id, of each who does not follow all."""
     query = (
-        select(Contact)
+        select(Contact, Enrolment.module_ids)
         .join(Enrolment, Enrolment.contact_id == Contact.id)
         .where(Enrolment.training_session_id == training_session.id)
         .options(joinedload(Contact.company))
         .order_by(Contact.sort_name, Contact.id)
     )
     found: dict[ContactKind, list[Contact]] = {kind: [] for kind in ContactKind}
-    for contact in db.session.scalars(query):
+    for contact, module_ids in db.session.execute(query):
         found[contact.kind].append(contact)
+        if follows is not None and module_ids:
+            follows[contact.id] = {*module_ids}
     return found
 
 
@@ -142,6 +151,22 @@ def enrol(training_session: TrainingSession, contacts: Sequence[Contact]) -> int
         some = insert(Enrolment).values(rows[start : start + 5000]).on_conflict_do_nothing()
         count += len(db.session.execute(some.returning(Enrolment.id)).all())
     return count
+
+
+def follow(training_session: TrainingSession, contact: Contact, module_ids: Collection[int]) -> bool:
+    """Let a participant follow those modules of the session; all of them is kept as "all", whatever is added later.
+
+    False where the person takes no part, or none of the modules is the session's. The caller commits.
+    """
+    query = select(Enrolment).where(
+        Enrolment.training_session_id == training_session.id, Enrolment.contact_id == contact.id
+    )
+    enrolment = db.session.scalar(query)
+    chosen = [module.id for module in training_session.modules if module.id in module_ids]
+    if enrolment is None or not chosen:
+        return False
+    enrolment.module_ids = chosen if len(chosen) < len(training_session.modules) else []
+    return True
 
 
 def withdraw(training_session: TrainingSession, contact: Contact) -> bool:
