@@ -6,10 +6,15 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 from flask import Flask, current_app
+from redis.exceptions import RedisError
+
+from errors import Permanent
+from extensions import db, workers_alive
 
 
 def say(line: dict[str, Any]) -> None:
@@ -35,3 +40,34 @@ def register(app: Flask) -> None:
         for line in classify_files(files):
             say(line)
             sys.stdout.flush()
+
+    @app.cli.command("clock", help="Move the demonstration's clock ahead, plan by plan.")
+    @click.option("--days", type=click.FloatRange(0, 3650), help="How many days ahead of where it stands.")
+    @click.option("--reset", is_flag=True, help="Back to the real time; what has left has left.")
+    def move_clock(days: float | None, reset: bool) -> None:
+        from planning import clock, walk
+
+        with services():
+            try:
+                if reset:
+                    clock.move(timedelta())
+                for one in walk.ahead(timedelta(days=days), _patience()) if days else ():
+                    click.echo(f"{_local(one.at)}  {one.label} → {one.recipient} : {one.state.label}")
+                click.echo(f"{_local(clock.now())}{'' if clock.ahead() else '  (heure réelle)'}")
+            except Permanent as error:
+                raise click.ClickException(str(error)) from error
+            finally:  # no connection may outlive a server that was started for us
+                db.session.remove()
+                db.engine.dispose()
+
+
+def _patience() -> float:
+    """How long to wait for e-mails to leave, in seconds; not at all where no worker sends."""
+    try:
+        return 20.0 if workers_alive()["send"] else 0.0
+    except RedisError:
+        return 0.0
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone(current_app.extensions['sillage'].timezone):%d/%m/%Y %H:%M}"
