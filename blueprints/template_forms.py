@@ -156,7 +156,7 @@ def told(problem: Problem) -> str:
     values = dict(problem.values) | ({"kind": _(problem.kind.label)} if problem.kind else {})
     said = _(problem.message, **values)
     if problem.line:
-        said += " " + _("Ligne %(line)s.", line=problem.line)
+        said = f"{said.rstrip('.')} ({_('ligne %(line)s', line=problem.line)})."
     if problem.meant:
         said += " " + _("Vouliez-vous dire %(meant)s ?", meant=problem.meant)
     return said

@@ -69,8 +69,11 @@ def of(
     """Try these words on the person that `asked` names (`person`, else the first that `q` finds, else the latest), in
     the `preview_language` asked for or the person's own."""
     kinds = templates.kinds_of(template)
-    found = _found(template, kinds, asked.get("q", "")[:200].strip())
-    contact = _named(asked.get("person", ""), kinds) or next(iter(found), None) or _example(kinds[0])
+    searched = asked.get("q", "")[:200].strip()
+    found = _found(template, kinds, searched)
+    contact = _named(asked.get("person", ""), kinds)
+    if contact is None or (searched and found and contact not in found):
+        contact = next(iter(found), None) or _example(kinds[0])
     language = asked.get("preview_language", "")
     if language in words and language != contact.language:
         if contact.id is not None:
@@ -110,7 +113,8 @@ def to_oneself(trial: Trial) -> Draft:
 
 
 def _found(template: Template, kinds: tuple[ContactKind, ...], words: str) -> list[Contact]:
-    """Who matches, else the latest who could get such an e-mail."""
+    """Who matches, else the latest who could get such an e-mail, those of the most usual kind first."""
+    usual = Contact.kind == kinds[0]
     organisation_id = current_user.organisation_id
     if words:
         return contacts.found(organisation_id, words, kinds, most=_MOST)
@@ -124,9 +128,9 @@ def _found(template: Template, kinds: tuple[ContactKind, ...], words: str) -> li
             .group_by(Enrolment.contact_id)
             .subquery()
         )
-        query = query.join(latest, latest.c.contact_id == Contact.id).order_by(latest.c.at.desc())
+        query = query.join(latest, latest.c.contact_id == Contact.id).order_by(usual.desc(), latest.c.at.desc())
     else:
-        query = query.order_by(Contact.id.desc())
+        query = query.order_by(usual.desc(), Contact.id.desc())
     return list(db.session.scalars(query.limit(_MOST)))
 
 

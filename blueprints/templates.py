@@ -22,7 +22,7 @@ from extensions import db
 from i18n import _
 from mail import tag_list, template_versions, templates
 from mail.template_versions import Conflict
-from models import Sender, Template, TemplateVersion, User
+from models import Email, Sender, Template, TemplateVersion, User
 from models.words import ContactKind, EmailType, Permission
 
 blueprint = Blueprint("templates", __name__)
@@ -140,7 +140,10 @@ def delete(public_id: str) -> Response:
     return _done(_("La variante « %(name)s » est supprimée.", name=name), url_for("templates.index"))
 
 
-def _editor(form: TemplateForm, version: TemplateVersion, conflict: int | None = None, status: int = 200) -> Response:
+def _editor(
+    form: TemplateForm, version: TemplateVersion, conflict: int | None = None, status: int = 200,
+    tested: Email | None = None,
+) -> Response:  # fmt: skip
     found = version.template
     kinds = templates.kinds_of(found)
     tags = [tag for tag in tag_list.EVERY if any(tag in tag_list.tags_of_type(found.type, [kind]) for kind in kinds)]
@@ -153,7 +156,7 @@ def _editor(form: TemplateForm, version: TemplateVersion, conflict: int | None =
         conflict_changes=changes if theirs else [],
         trial=_trial(form), told=told, file_label=file_label, is_event=templates.is_event(found), types=templates.TYPES,
         type_kinds=templates.recipients(found.type), sender=_sender(form),
-        words_parts=template_versions.PARTS,
+        words_parts=template_versions.PARTS, tested=tested,
     )  # fmt: skip
     response.headers["Content-Security-Policy"] = _PREVIEW_POLICY
     return response
@@ -175,8 +178,7 @@ def _test(form: TemplateForm, version: TemplateVersion) -> Response:
     )
     db.session.commit()
     form.request_key.data = str(uuid4())
-    flash(_("Un essai part à %(address)s : %(number)s.", address=current_user.email, number=email.public_id), "success")
-    return _editor(form, version)
+    return _editor(form, version, tested=email)
 
 
 def _sender(form: TemplateForm) -> Sender | None:

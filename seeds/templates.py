@@ -39,12 +39,13 @@ def _history(organisation: Organisation) -> None:
     columns = template_versions.columns_of(templates.newest(template))
     second = columns | {
         "message_fr": columns["message_fr"].replace(
-            "Votre avis nous aide à l’améliorer : trois minutes suffisent.",
+            "Votre avis nous aide à l’améliorer\u00a0: trois minutes suffisent.",
             "Votre avis nous aide à l’améliorer, et trois minutes suffisent pour le donner.",
         ).replace("Merci d’avance.", "Vos réponses restent entre nous et l’intervenant."),
     }  # fmt: skip
     template_versions.save(template, second, base=1, by=people[Role.MANAGER], note="Dire qui lit les réponses")
-    third = second | {"subject_fr": "Trois minutes pour nous dire ce que vous avez pensé de « {{ session.titre }} »"}
+    subject = "Trois minutes pour nous dire ce que vous avez pensé de «\u00a0{{ session.titre }}\u00a0»"
+    third = second | {"subject_fr": subject}
     template_versions.save(template, third, base=2, by=people[Role.ADMIN], note="Un objet qui se remarque")
 
 

@@ -134,7 +134,7 @@ def test_unknown_tags_are_named_on_the_spot_and_nothing_is_saved(admin: Browser,
     wrong = form(template, message_fr="Bonjour\n{{ personne.prenon }}", subject_en="{{ facture.numero }}")
     admin.post(where(template), wrong, status=422)
     (error,) = admin.html.xpath("//*[@id='message_fr-error']")
-    assert "{{ personne.prenon }}" in error.text_content() and "Ligne 2." in error.text_content()
+    assert "{{ personne.prenon }}" in error.text_content() and "(ligne 2)." in error.text_content()
     assert "Vouliez-vous dire {{ personne.prenom }}" in error.text_content()
     assert "{{ facture.numero }}" in admin.html.xpath("//*[@id='subject_en-error']")[0].text_content()
     assert "personne.prenon" in admin.html.xpath("//textarea[@id='message_fr']")[0].text_content()

@@ -93,6 +93,7 @@
     if (inserted) {
       const field = writing?.form === inserted.form ? writing : $("textarea", inserted.form);
       field.setRangeText(inserted.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+      field.dispatchEvent(new Event("input", { bubbles: true })); // what follows the typing follows this too
       field.focus();
     }
     const copier = event.target.closest("[data-copy]");
