@@ -10,8 +10,9 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from errors import UserMistake
 from extensions import db
@@ -24,7 +25,7 @@ _LONGEST_HEADER = 1000
 _LONGEST_STAMP = 12
 MOST = 20
 # The last event is written at most this often: a storm of events is not a storm of updates of one row.
-_SEEN_EVERY = 60
+_SEEN_EVERY = timedelta(minutes=1)
 
 
 def listed(organisation_id: int) -> Sequence[BillingSource]:
@@ -61,7 +62,7 @@ def heard(source: BillingSource) -> None:
     """Remember that it told something; the caller commits."""
     statement = update(BillingSource).where(
         BillingSource.id == source.id,
-        func.coalesce(BillingSource.last_event_at, "-infinity") < func.now() - func.make_interval(secs=_SEEN_EVERY),
+        or_(BillingSource.last_event_at.is_(None), BillingSource.last_event_at < func.now() - _SEEN_EVERY),
     )
     db.session.execute(statement.values(last_event_at=func.now()))
 
