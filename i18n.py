@@ -73,7 +73,9 @@ def language() -> str:
 
 
 def zone() -> str:
-    """The zone that days and hours are shown in: the organisation's."""
+    """The zone that days and hours are shown in: the organisation's (a public page says in g.zone whose it is)."""
+    if "zone" in g:
+        return str(g.zone)
     if has_request_context() and current_user and current_user.is_authenticated:
         return current_user.organisation.timezone
     return str(current_app.extensions["sillage"].timezone)

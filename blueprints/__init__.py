@@ -25,6 +25,7 @@ SITE_MAP = {
     "imports": None,  # before contacts: /contacts/import is no contact
     "contacts": "/contacts",
     "opportunities": "/opportunities",
+    "spaces": None,
     "segments": "/segments",
     "views": None,
     "emails": "/emails",

@@ -11,15 +11,16 @@ one agent within ten minutes are one line.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from extensions import db, settings
-from models import Contact, RecipientSpace, SpaceVisit, TrainingSession
-from models.base import public_id
+from models import Attachment, Blob, Contact, Email, RecipientSpace, SpaceVisit, TrainingSession, base
+from models.words import EmailType, Reason, Status
 
 LASTS = timedelta(days=365)
 PAGE = "page"  # in SpaceVisit.what; else the name of the document taken
@@ -43,7 +44,7 @@ def ensure(training_session: TrainingSession, contact: Contact) -> RecipientSpac
     query = select(RecipientSpace).filter_by(**keys)
     found = db.session.scalar(query)
     if found is None:
-        row = {"organisation_id": training_session.organisation_id, "public_id": public_id("R", 12), **keys}
+        row = {"organisation_id": training_session.organisation_id, "public_id": base.public_id("R", 12), **keys}
         db.session.execute(insert(RecipientSpace).values(row).on_conflict_do_nothing())  # two may ask at once
         found = db.session.scalars(query).one()
     return found
@@ -126,3 +127,56 @@ def of_contact(contact: Contact) -> Sequence[RecipientSpace]:
     """A person's pages, the newest first."""
     query = select(RecipientSpace).where(RecipientSpace.contact_id == contact.id)
     return list(db.session.scalars(query.order_by(RecipientSpace.id.desc()).limit(50)))
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One e-mail as its recipient's page shows it; `files` are (position, name, size in bytes, media type)."""
+
+    public_id: str
+    subject: str
+    type: str
+    status: Status
+    at: datetime
+    files: tuple[tuple[int, str, int, str], ...]
+
+
+def letters(space: RecipientSpace, most: int = 200) -> list[Letter]:
+    """What was sent to that person for that session, the newest first; what was called off is not among it."""
+    query = _theirs(space).order_by(Email.created_at.desc(), Email.id.desc()).limit(most)
+    emails = list(db.session.scalars(query))
+    files: dict[int, list[tuple[int, str, int, str]]] = {}
+    parts = (
+        select(Attachment.email_id, Attachment.position, Attachment.filename, Blob.size, Blob.media_type)
+        .join(Blob, Blob.sha256 == Attachment.sha256)
+        .where(Attachment.email_id.in_([email.id for email in emails]))
+        .order_by(Attachment.email_id, Attachment.position)
+    )
+    for email_id, *part in db.session.execute(parts):
+        files.setdefault(email_id, []).append(tuple(part))  # type: ignore[arg-type]
+    return [
+        Letter(email.public_id, email.subject, email.type, email.status, email.sent_at or email.created_at,
+               tuple(files.get(email.id, ())))
+        for email in emails
+    ]  # fmt: skip
+
+
+def letter(space: RecipientSpace, public_id: str) -> Email | None:
+    """One of those e-mails; None for any other."""
+    return db.session.scalar(_theirs(space).where(Email.public_id == public_id))
+
+
+def file(space: RecipientSpace, public_id: str, position: int) -> Attachment | None:
+    """An attachment of one of those e-mails; None for any other."""
+    email = letter(space, public_id)
+    if email is None:
+        return None
+    return db.session.scalar(select(Attachment).where(Attachment.email_id == email.id, Attachment.position == position))
+
+
+def _theirs(space: RecipientSpace) -> Select[tuple[Email]]:
+    return select(Email).where(
+        Email.training_session_id == space.training_session_id, Email.contact_id == space.contact_id,
+        Email.organisation_id == space.organisation_id, Email.type != EmailType.ALERT.value,
+        Email.reason.is_(None) | Email.reason.not_in([reason for reason in Reason if reason.silent]),
+    )  # fmt: skip

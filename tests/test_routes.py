@@ -91,7 +91,7 @@ class World:
         """What fills the rule's address."""
         own = {
             "sessions": self.session, "compose": self.session, "imports": self.session,
-            "completeness": self.session, "opportunities": self.opportunity,
+            "completeness": self.session, "opportunities": self.opportunity, "spaces": self.session,
             "documents": self.session, "evaluations": self.session,
             "contacts": self.learner, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
@@ -104,7 +104,7 @@ class World:
             "number": 1,
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
-            "type_id": self.kind.id,
+            "type_id": self.kind.id, "email_id": self.email.public_id,
             "slug": "convocation", "moment": "hot", "document_id": self.document.public_id,
             "message_id": f"msg_{self.told.message_id.hex}",
             "plan_id": self.email.public_id, "source_id": self.source.public_id,
@@ -251,6 +251,7 @@ OTHERWISE = {
     ("answers.form", "GET"): {404}, ("answers.answer", "POST"): {404},
     ("answers.done", "GET"): {404}, ("answers.confirm", "POST"): {404},
     ("opportunities.withdraw", "POST"): {303, 404},
+    ("spaces.show", "GET"): {404}, ("spaces.body", "GET"): {404}, ("spaces.file", "GET"): {404},
     ("completeness.changed", "GET"): {200, 286}, ("completeness.letter", "GET"): {404},
     ("training_types.delete", "POST"): {303, 404},
 }  # fmt: skip
