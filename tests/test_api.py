@@ -12,9 +12,10 @@ from flask import Flask
 from app import create_app
 from blueprints.api.openapi import document
 from config import Config
+from documents import evaluations
 from extensions import db, limiter
 from history import HistoryFilter
-from models import Contact, Segment, TrainingSession
+from models import Contact, EvaluationMoment, Segment, TrainingSession
 from models.words import ContactKind, Role
 from people import contacts, tokens, training
 from tests.client import Browser
@@ -37,6 +38,8 @@ def world(app: Flask, cassiopee: House) -> World:
     session = training.save(TrainingSession(), cassiopee.organisation, [], title="Canari")
     segment = Segment(organisation_id=cassiopee.id, name="Canari", public_id="G-canari1")
     db.session.add(segment)
+    db.session.flush()
+    evaluation = evaluations.ensure(session, contact, EvaluationMoment.HOT)
     db.session.commit()
     body = {
         "recipients": [{"contact": contact.public_id}], "subject": "Canari", "text": "Canari",
@@ -47,7 +50,7 @@ def world(app: Flask, cassiopee: House) -> World:
         "contact_id": contact.public_id,
         "session_id": session.public_id,
         "email_id": sent["items"][0]["id"],
-        "segment_id": "G-canari1",
+        "segment_id": "G-canari1", "evaluation_id": evaluation.public_id,
     }
     asked = Program(app, cassiopee.admin).post("/exports", {"subject": "canari"})
     return World(cassiopee, ids | {"position": "1", "export_id": asked["id"]})
@@ -61,6 +64,7 @@ BODIES: dict[str, tuple[str, Any]] = {
     "post_contact": ("send", {"kind": "learner", "last_name": "Petit"}),
     "patch_contact": ("send", {"phone": "01"}),
     "post_session": ("send", {"title": "Python"}),
+    "post_answered": ("send", {"rating": 5}),
     "post_enrolments": ("send", {"contacts": ["C-1"]}),
 }
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from documents import evaluations
 from extensions import db
-from models import Contact, Segment, TrainingSession
-from models.words import EmailType
+from models import Contact, EvaluationMoment, Segment, TrainingSession
+from models.words import ContactKind, EmailType
+from people import training
 from tests.conftest import House
 from tests.program import Program
 
@@ -157,3 +159,31 @@ def test_segments_are_listed_and_counted(program: Program, cassiopee: House) -> 
     assert program.get("/segments/G-rule")["contact_count"] == 1
     assert program.get("/segments/G-static")["contact_count"] == 0
     program.get("/segments/G-nobody", 404)
+
+
+def test_an_answer_given_to_an_own_form_is_taken_note_of_once(
+    program: Program, app: Flask, cassiopee: House, boreale: House
+) -> None:
+    contact = Contact(organisation_id=cassiopee.id, kind=ContactKind.LEARNER, name="Léa Petit")
+    run = TrainingSession(organisation_id=cassiopee.id, title="Accueil")
+    db.session.add_all([contact, run])
+    db.session.flush()
+    training.enrol(run, [contact])
+    evaluation = evaluations.ensure(run, contact, EvaluationMoment.HOT)
+    db.session.commit()
+    path = f"/evaluations/{evaluation.public_id}"
+    before = program.get(path)
+    assert before | {"created_at": ""} == {
+        "id": evaluation.public_id, "session": run.public_id, "contact": contact.public_id, "moment": "hot",
+        "created_at": "", "answered_at": None, "rating": None,
+    }  # fmt: skip
+    told = program.post(path + "/answered", {"rating": 4, "answers": {"q1": 3, "q2": "Très bien"}}, status=200)
+    assert told["rating"] == 4 and told["answered_at"]
+    assert program.post(path + "/answered", {"rating": 1}, status=200) == told == program.get(path)
+    db.session.refresh(evaluation)
+    assert evaluation.answers == {"q1": 3, "q2": "Très bien"}
+    assert evaluations.unanswered(run, EvaluationMoment.HOT) == set()
+    for wrong in ({"rating": 6}, {"rating": "4"}, {"answers": {"a": "\x00"}}, {"answers": {"": 1}}, {"x": 1}):
+        program.post(path + "/answered", wrong, status=422)
+    Program(app, boreale.admin).post(path + "/answered", {}, status=404)
+    Program(app, cassiopee.staff, "read").post(path + "/answered", {}, status=403)

@@ -4,10 +4,22 @@ A module says its own routes; adding one is naming it here, and its tag in opena
 /api/v1/docs.
 """
 
-from blueprints.api import contacts, emails, events, exports, me, openapi, segments, sending, sessions, uploads
+from blueprints.api import (
+    contacts,
+    emails,
+    evaluations,
+    events,
+    exports,
+    me,
+    openapi,
+    segments,
+    sending,
+    sessions,
+    uploads,
+)
 from blueprints.api.door import blueprint
 
 __all__ = [
-    "blueprint", "contacts", "emails", "events", "exports", "me", "openapi", "segments", "sending", "sessions",
-    "uploads",
+    "blueprint", "contacts", "emails", "evaluations", "events", "exports", "me", "openapi", "segments", "sending",
+    "sessions", "uploads",
 ]  # fmt: skip

@@ -42,7 +42,7 @@ _MORE: dict[str, tuple[int, ...]] = {
     "delete_export": (409,),
     "get_export_file": (206, 409, 410, 416),
 }
-_OPTIONAL_BODIES = ("post_resend", "post_export")
+_OPTIONAL_BODIES = ("post_resend", "post_export", "post_answered")
 _UPLOAD = {
     "multipart/form-data": {
         "schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY["schema"]}},
@@ -56,6 +56,7 @@ _TAGS = {
     "contacts": "Contacts",
     "segments": "Contacts",
     "sessions": "Sessions",
+    "evaluations": "Sessions",
     "events": "Business events",
 }
 DESCRIPTION = f"""Send e-mails, follow each one, export them.
