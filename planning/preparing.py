@@ -46,7 +46,8 @@ def of_plan(plan: PlannedEmail, organisation: Organisation) -> Prepared:
 
 def of_event(event: BusinessEvent, contact: Contact, template: Template, organisation: Organisation) -> Prepared:
     """The e-mail of a business event, with what it brought where the template says so."""
-    data: Mapping[str, Any] = event.payload.get("data") or {}
+    told = {name: event.payload[name] for name in ("occurred_at", "customer") if event.payload.get(name)}
+    data: Mapping[str, Any] = {**(event.payload.get("data") or {}), **told}
     writing = templates.writing(template, organisation, data=data)
     files = _brought(event.files) if templates.EVENT_FILES in template.files else ()
     return Prepared(writing.draft(contact, files), _sender(organisation, template))

@@ -21,6 +21,7 @@ from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
 from seeds import documents, finding, opportunities, practice_webhook, templates
+from seeds import plans as planned
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
 from seeds.names import COMPANIES, FIRST, LAST, LETTERS, PLACES, TITLES
@@ -61,6 +62,7 @@ def make() -> dict[str, Any]:
         _boreale(boreale)
     templates.keep(_find("Atelier Cassiopée"), "#274690", logo=True)
     templates.keep(_find("Formation Boréale"), "#0b6e4f")
+    planned.keep(_find("Atelier Cassiopée"))
     practice_webhook.keep(_find("Atelier Cassiopée"), made)
     db.session.commit()
     return {"demo": "made" if made else "kept", "accounts": list(accounts.DEMO_ACCOUNTS)}
