@@ -33,7 +33,8 @@ def address(value: Any) -> str:
 def _text(value: Any, language: str, zone: str, around: Mapping[str, Any]) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return " ".join(str(value).split())[:_LONGEST]
+    printed = "".join(char if char.isprintable() else " " for char in str(value)[: 2 * _LONGEST])
+    return " ".join(printed.split())[:_LONGEST]
 
 
 def _link(value: Any, language: str, zone: str, around: Mapping[str, Any]) -> str:

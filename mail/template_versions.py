@@ -215,13 +215,17 @@ def _by_words(removed: str, added: str) -> Iterator[Piece]:
         yield Piece("del", removed)
         yield Piece("ins", added)
         return
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for change, i, j, k, m in matcher.get_opcodes():
-        if change == "equal":
-            yield Piece("same", "".join(before[i:j]))
+    gone = come = ""
+    for change, i, j, k, m in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        same, last = "".join(before[i:j]), j == len(before) and m == len(after)
+        if change != "equal":
+            gone, come = gone + same, come + "".join(after[k:m])
+        elif (gone or come) and not last and len(same) < 3 and "\n" not in same and not same.isalnum():
+            gone, come = gone + same, come + same  # a blank between two changes is read with them
         else:
-            yield Piece("del", "".join(before[i:j]))
-            yield Piece("ins", "".join(after[k:m]))
+            yield from (Piece("del", gone), Piece("ins", come), Piece("same", same))
+            gone = come = ""
+    yield from (Piece("del", gone), Piece("ins", come))
 
 
 def _merged(pieces: Sequence[Piece]) -> list[Piece]:

@@ -15,11 +15,12 @@ from blueprints.api import (
     segments,
     sending,
     sessions,
+    templates,
     uploads,
 )
 from blueprints.api.door import blueprint
 
 __all__ = [
     "blueprint", "contacts", "emails", "evaluations", "events", "exports", "me", "openapi", "segments", "sending",
-    "sessions", "uploads",
+    "sessions", "templates", "uploads",
 ]  # fmt: skip

@@ -56,6 +56,7 @@ _TAGS = {
     "contacts": "Contacts",
     "segments": "Contacts",
     "sessions": "Sessions",
+    "templates": "E-mails",
     "evaluations": "Sessions",
     "events": "Business events",
 }

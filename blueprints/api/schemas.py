@@ -176,20 +176,43 @@ class InlineFile(Request):
     id: str = optional(min_length=1, max_length=1000, description="What POST /attachments answered.")
 
 
-class EmailsRequest(Request):
-    """One press of Send: one e-mail for each recipient."""
+_OWN_WORDS = ("subject", "html", "text", "type")
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["html"]}, {"required": ["text"]}]})
+
+class EmailsRequest(Request):
+    """One press of Send: one e-mail for each recipient, with a subject and a body of your own or from a template."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["subject"], "anyOf": [{"required": ["html"]}, {"required": ["text"]}],
+                    "not": {"anyOf": [{"required": [name]} for name in ("template", "data", "language")]},
+                },
+                {"required": ["template"], "not": {"anyOf": [{"required": [name]} for name in _OWN_WORDS]}},
+            ]
+        }
+    )  # fmt: skip
 
     recipients: list[Recipient] = Field(
         min_length=1, max_length=MOST_RECIPIENTS, description="Each gets an e-mail of their own."
     )
-    subject: str = Field(min_length=1, max_length=LONGEST_SUBJECT, pattern=FILLED_LINE, description="One line.")
+    subject: str = optional(min_length=1, max_length=LONGEST_SUBJECT, pattern=FILLED_LINE, description="One line.")
     html: str = optional(min_length=1, max_length=LONGEST_BODY, pattern=TEXT, description="Frozen as given.")
     text: str = optional(
         min_length=1, max_length=LONGEST_BODY, pattern=TEXT, description="Without it, the words of html."
     )
     type: TypeCode = Field(default="free", description="What the history shows: see GET /types, or a word of your own.")
+    template: str = optional(
+        pattern=r"^T-[0-9a-z]{1,20}$", examples=["T-4h7k2m9x"],
+        description="A template's id, instead of subject, body and type: each recipient gets it filled in for them.",
+    )  # fmt: skip
+    data: dict[str, Any] = optional(
+        description="What the template's tags of a business event say: see docs/merge-tags.md."
+    )
+    language: Literal["fr", "en"] = optional(
+        description="The language for recipients who are no contacts; a contact's own is known. French without it."
+    )
     sender: str = optional(
         min_length=3, max_length=254, extra={"format": "email"},
         description="The address of one of your senders; without it, the default one.",

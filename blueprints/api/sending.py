@@ -16,7 +16,7 @@ from flask import Response, g, request
 from sqlalchemy import func, select
 
 import mail
-from blueprints.api import replays, uploads
+from blueprints.api import replays, templates, uploads
 from blueprints.api.door import answer, blueprint, organisation, own, scoped
 from blueprints.api.emails import email_url
 from blueprints.api.reading import pointer
@@ -37,7 +37,7 @@ from mail import headers
 from mail.compose import Draft, File
 from mail.resend import resend, resendable
 from mail.words_of_html import words_of
-from models import Address, Contact, Email, Sender, TrainingSession
+from models import Address, Contact, Email, Sender, Template, TrainingSession
 from models.words import Status
 from people.tokens import Access
 
@@ -61,21 +61,20 @@ def post_emails(idempotency: Idempotency, asked: EmailsRequest) -> Response:
     Each recipient gets an e-mail of their own, with a status of its own. Accepted means kept for good: workers send it
     within seconds. With Idempotency-Key a request may be repeated until it is answered.
     """
-    if asked.html is None and asked.text is None:
-        raise Problem(422, "Give html, text or both.", [{"detail": "Missing.", "pointer": pointer("text")}])
+    _check_words(asked)
     key, replayed = replays.request_key(idempotency.key, request.get_data())
-    session, sender, contacts = _session(asked.session), _sender(asked.sender), _contacts(asked.recipients)
-    files = [_file(n, file) for n, file in enumerate(asked.attachments)]
+    template = templates.found(asked.template) if asked.template else None
+    session, contacts = _session(asked.session), _contacts(asked.recipients)
+    sender = _sender(asked.sender, template)
+    files = tuple(_file(n, file) for n, file in enumerate(asked.attachments))
     _check_size(asked, files)
-    text = asked.text or words_of(asked.html)
-    drafts = [
-        Draft(
-            recipient=address, name=name, contact_id=contact.id if contact else None,
-            training_session_id=session.id if session else None, type=asked.type, subject=asked.subject,
-            html=asked.html or "", text=text, files=tuple(files),
-        )
-        for address, name, contact in _people(asked.recipients, contacts)
-    ]  # fmt: skip
+    people = _people(asked.recipients, contacts)
+    if template is not None:
+        drafts = templates.drafts(template, people, session, asked.data or {}, asked.language or "fr", files)
+        if sum(len(draft.html) + len(draft.text) for draft in drafts) > MOST_BYTES:
+            raise Problem(413, "So large a body for so many: send to fewer recipients at a time.")
+    else:
+        drafts = _drafts(asked, people, session, files)
     try:
         emails = mail.post(drafts, organisation=organisation(), sender=sender, by=g.token.user, request_key=key)
     except UserMistake as mistake:
@@ -86,6 +85,36 @@ def post_emails(idempotency: Idempotency, asked: EmailsRequest) -> Response:
     ]
     db.session.commit()
     return _accepted(items, replayed)
+
+
+def _check_words(asked: EmailsRequest) -> None:
+    """Own words whole, or a template and none of them."""
+    given = asked.model_fields_set
+    if asked.template is None:
+        missing = "subject" if asked.subject is None else "text" if asked.html is None and asked.text is None else ""
+        if missing:
+            said = "Give subject with html, text or both; or template."
+            raise Problem(422, said, [{"detail": "Missing.", "pointer": pointer(missing)}])
+        for name in sorted({"data", "language"} & given):
+            raise Problem(422, "Only with template.", [{"detail": "Only with template.", "pointer": pointer(name)}])
+    for name in sorted({"subject", "html", "text", "type"} & given if asked.template else ()):
+        said = "The template says this: give one or the other."
+        raise Problem(422, said, [{"detail": said, "pointer": pointer(name)}])
+
+
+def _drafts(
+    asked: EmailsRequest, people: Sequence[templates.Person], session: TrainingSession | None, files: tuple[File, ...]
+) -> list[Draft]:
+    """What was written, as it stands, to each."""
+    text = asked.text or words_of(asked.html)
+    return [
+        Draft(
+            recipient=address, name=name, contact_id=contact.id if contact else None,
+            training_session_id=session.id if session else None, type=asked.type, subject=asked.subject,
+            html=asked.html or "", text=text, files=files,
+        )
+        for address, name, contact in people
+    ]  # fmt: skip
 
 
 @blueprint.post("/emails/<email_id>/resends")
@@ -138,10 +167,11 @@ def _session(public_id: str | None) -> TrainingSession | None:
     return db.session.scalar(query) or _unknown("session", pointer("session"))
 
 
-def _sender(address: str | None) -> Sender:
+def _sender(address: str | None, template: Template | None) -> Sender:
     query = select(Sender).where(Sender.organisation_id == organisation().id)
     if address is None:
-        sender = db.session.scalar(query.where(Sender.is_default))
+        own = query.where(Sender.id == template.sender_id) if template and template.sender_id else None
+        sender = db.session.scalar(query.where(Sender.is_default) if own is None else own)
         if sender is None:
             raise Problem(409, "There is no default sender yet: an administrator sets one up in Configuration.")
         return sender

@@ -102,6 +102,9 @@ def test_changes_are_read_word_by_word() -> None:
         Piece("same", "Bonjour "), Piece("del", "Léa"), Piece("ins", "{{ personne.prenom }}"),
         Piece("same", ",\nà lundi"),
     ]  # fmt: skip
+    assert compared("Votre avis sur la session", "Trois minutes pour la session") == [
+        Piece("del", "Votre avis sur"), Piece("ins", "Trois minutes pour"), Piece("same", " la session"),
+    ]  # fmt: skip
     labels = {TemplateFormat.TEXT: "Texte", TemplateFormat.HTML: "HTML"}
     empty = dict.fromkeys(template_versions.WORDS, "") | {"format": TemplateFormat.TEXT}
     assert template_versions.differences(empty, empty | {"subject_en": "A", "format": TemplateFormat.HTML}, labels) == [
