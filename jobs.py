@@ -10,12 +10,12 @@ import os
 import time
 from collections.abc import Callable
 
+import webhooks
 from documents import runs
 from history import export_jobs, export_work
 from mail import mailbox, outbox
 from mail.drain import drain as run_drain
-from planning import alerts, events, plans
-from webhooks import deliver, prune
+from planning import alerts, digest, events, plans
 
 _stop_asked = False
 
@@ -35,6 +35,7 @@ def drain() -> None:
 def sweep() -> None:
     """Free what dead workers held; ring for what no ring announced."""
     outbox.sweep()
+    webhooks.sweep()
 
 
 def poll_mailboxes() -> None:
@@ -43,14 +44,14 @@ def poll_mailboxes() -> None:
 
 
 def _sweeping() -> Callable[[], bool]:
-    """What a long job of the queue `work` calls in between: sweeps when it is time to, and says whether it did."""
+    """What a long job of the queue `work` calls in between: sweeps mail when it is time to, and says whether it did."""
     last = time.monotonic()
 
     def meanwhile() -> bool:
         nonlocal last
         due = time.monotonic() - last >= SCHEDULE[0][2]
         if due:
-            sweep()
+            outbox.sweep()
             last = time.monotonic()
         return due
 
@@ -63,7 +64,7 @@ def export() -> None:
 
     def meanwhile() -> None:
         if swept():
-            deliver(seconds=2)
+            webhooks.deliver(seconds=2)
 
     worker = os.getppid()
     export_work.run(meanwhile, lambda: _stop_asked or os.getppid() != worker)
@@ -72,12 +73,12 @@ def export() -> None:
 def deliver_webhooks() -> None:
     """Tell the organisations' programs what is due, and go on sweeping while they take their time."""
     worker = os.getppid()
-    deliver(_sweeping(), lambda: _stop_asked or os.getppid() != worker)
+    webhooks.deliver(_sweeping(), lambda: _stop_asked or os.getppid() != worker)
 
 
 def prune_webhooks() -> None:
     """Forget what was told long ago."""
-    prune()
+    webhooks.prune()
 
 
 def make_documents() -> None:
@@ -89,6 +90,11 @@ def make_documents() -> None:
 def alert_incomplete() -> None:
     """Tell those who answer for an organisation which learners miss something just before their session."""
     alerts.send_due()
+
+
+def send_digests() -> None:
+    """Tell who wants it what failed and nobody has dealt with."""
+    digest.send_due()
 
 
 def apply_events() -> None:
@@ -120,10 +126,10 @@ def expire_exports() -> None:
 SCHEDULE = (
     ("sweep", "work", 5),
     ("poll_mailboxes", "inbound", 5),
-    ("deliver_webhooks", "work", 5),
     ("export", "work", 15),
     ("make_documents", "work", 15),
     ("alert_incomplete", "work", 300),
+    ("send_digests", "work", 300),
     ("apply_events", "inbound", 15),
     ("send_planned", "inbound", 15),
     ("replan_all", "work", 3600),

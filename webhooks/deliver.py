@@ -48,9 +48,9 @@ def deliver(
     What is on its way then is waited for (at most the time a try may take). Safe to run beside others.
     """
     config = settings()
-    context = call.context_for(str(config.webhook_ca_file) if config.webhook_ca_file else None)
     owner, end, tries = uuid.uuid4().hex, time.monotonic() + seconds, 0
     flying: dict[Future[Answer], _Flight] = {}
+    context: ssl.SSLContext | None = None
     with ThreadPoolExecutor(THREADS, thread_name_prefix="webhook") as pool:
         more = True
         while True:
@@ -59,6 +59,8 @@ def deliver(
                 # the lease outlives the longest try
                 lease = config.webhook_timeout + config.lease
                 claimed = ledger.claim(owner, THREADS - len(flying), lease, _busy(flying))
+                if claimed and context is None:  # reading the authorities takes a while
+                    context = call.context_for(str(config.webhook_ca_file) if config.webhook_ca_file else None)
                 for one in claimed:
                     flying[pool.submit(*_prepared(one, context))] = _Flight(one, datetime.now(UTC))
                 if not claimed and not flying:
@@ -80,7 +82,7 @@ def _busy(flying: dict[Future[Answer], _Flight]) -> list[int]:
     return [endpoint for endpoint, count in under_way.items() if count >= ledger.AT_ONCE or endpoint in failing]
 
 
-def _prepared(claimed: Claimed, context: ssl.SSLContext) -> tuple[Any, ...]:
+def _prepared(claimed: Claimed, context: ssl.SSLContext | None) -> tuple[Any, ...]:
     """The call that a thread makes, and all it needs: threads have neither the app nor the database."""
     config = settings()
     try:

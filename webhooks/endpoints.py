@@ -12,9 +12,11 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, select, update
 
+from errors import UserMistake
 from extensions import db, on_commit, ring, settings
 from models import Email, User
 from models.webhook import TEST, TYPES, DeliveryState, WebhookDelivery, WebhookEndpoint, WebhookTry
+from models.words import N_
 from webhooks import addresses, payload, signing
 
 # Both secrets sign for so long after a renewal.
@@ -25,7 +27,7 @@ PAGE = 50
 
 @dataclass(frozen=True)
 class Listed:
-    """A delivery in the history: `email` is the public id of the e-mail it is about, `recipient` its subject line."""
+    """A delivery in the history, with the public id and the subject of the e-mail it is about (None for a test)."""
 
     delivery: WebhookDelivery
     email: str | None
@@ -59,7 +61,9 @@ def switched_off(organisation_id: int) -> list[WebhookEndpoint]:
 
 
 def create(user: User, url: str, description: str, types: Sequence[str]) -> tuple[WebhookEndpoint, str]:
-    """(a new endpoint, its secret, shown this once). Raises UserMistake for a URL that may not be."""
+    """(a new endpoint, its secret, shown this once). Raises UserMistake for a URL that may not be, or one too many."""
+    if len(listed(user.organisation_id)) >= MOST_ENDPOINTS:
+        raise UserMistake(N_("Vingt webhooks au plus : supprimez-en un d'abord."), "url")
     secret = signing.new_secret()
     endpoint = WebhookEndpoint(
         organisation_id=user.organisation_id, created_by_id=user.id, secret=signing.seal(secret)

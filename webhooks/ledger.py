@@ -1,4 +1,4 @@
-"""claim, settle, switch off, prune: the only writer of webhook_delivery once it is announced, and of webhook_try.
+"""claim, settle, give up, prune, sweep: the only writer of webhook_delivery once it is announced, and of webhook_try.
 
 The row decides, Redis rings. A worker holds a delivery by lease: `owner`, and `next_attempt_at` put to the lease's end,
 so that what a dead one held is due again by itself. Each move names the owner and the try. Every function commits.
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from extensions import db
+from extensions import db, ring
 from models.webhook import TEST, OffReason, Trouble
 from models.words import Reason
 from webhooks import payload
@@ -116,6 +116,31 @@ def _payloads(connection: Connection, rows: Sequence[Any]) -> dict[int, str]:
         {"ids": list(made), "payloads": list(made.values())},
     )
     return made
+
+
+_DUE = """
+SELECT EXISTS (
+  SELECT FROM webhook_endpoint AS endpoint CROSS JOIN (VALUES (true), (false)) AS class (by_hand)
+  CROSS JOIN LATERAL (
+    SELECT FROM webhook_delivery WHERE endpoint_id = endpoint.id AND by_hand = class.by_hand AND state = 'waiting'
+      AND next_attempt_at <= now() LIMIT 1
+  ) AS delivery
+  WHERE class.by_hand OR (endpoint.paused_at IS NULL AND endpoint.off_at IS NULL
+    AND (endpoint.rest_until IS NULL OR endpoint.rest_until <= now()))
+)
+"""
+
+
+def due() -> bool:
+    """Whether anything could be claimed now."""
+    with db.engine.connect() as connection:
+        return bool(connection.exec_driver_sql(_DUE).scalar())
+
+
+def sweep() -> None:
+    """Ring for what no ring announced: called every few seconds, and the net under a lost Redis."""
+    if due():
+        ring("deliver_webhooks", "work")
 
 
 _SETTLE = """

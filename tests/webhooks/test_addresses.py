@@ -153,11 +153,11 @@ def test_an_unknown_name_and_a_slow_name_service(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(Refused) as unknown:
         resolve(target, False, 1)  # tests ask no name server: it does not exist
     assert unknown.value.trouble is Trouble.NAME
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1) or [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(4) or [])
     began = time.monotonic()
     with pytest.raises(Refused) as slow:
         resolve(target, False, 0.2)
-    assert slow.value.trouble is Trouble.TIMEOUT and time.monotonic() - began < 1
+    assert slow.value.trouble is Trouble.TIMEOUT and time.monotonic() - began < 3
 
 
 def test_the_lists_agree() -> None:

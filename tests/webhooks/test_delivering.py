@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,7 +17,8 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from config import ROOT
-from extensions import db
+from errors import UserMistake
+from extensions import db, queue
 from models import Email, WebhookDelivery, WebhookEndpoint, WebhookTry
 from models.webhook import DeliveryState, OffReason, Trouble
 from models.words import EventKind, Reason, Status
@@ -27,7 +29,7 @@ from tests.webhooks.conftest import due, make
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.test_announcing import ask, fact, news
 from tests.webhooks.test_signing import verify
-from webhooks import deliver, endpoints, ledger, prune, signing, switching
+from webhooks import deliver, endpoints, ledger, prune, signing, sweep, switching
 
 
 def deliveries(endpoint: WebhookEndpoint) -> list[WebhookDelivery]:
@@ -186,16 +188,18 @@ def test_a_success_ends_the_row_of_failures(endpoint: WebhookEndpoint, cassiopee
 def test_a_slow_or_dead_receiver_does_not_hold_up_the_others_nor_the_queue(
     loopback: Flask, endpoint: WebhookEndpoint, cassiopee: House, receiver: Receiver
 ) -> None:
+    patient = replace(loopback.extensions["sillage"], webhook_timeout=6)
+    loopback.extensions["sillage"] = patient  # the fixture puts the settings back
     hangs = make(cassiopee, receiver.url("hang"))
     ask(cassiopee, *(f"p{n}@client.example" for n in range(30)))
     swept: list[float] = []
     began = time.monotonic()
-    deliver(lambda: swept.append(time.monotonic()), seconds=3)
+    deliver(lambda: swept.append(time.monotonic()), seconds=5)
     assert all(one.state is DeliveryState.DELIVERED for one in deliveries(endpoint))
     arrived = [one.at - began for one in receiver.received if one.path == "/ok"]
-    assert len(arrived) == 30 and max(arrived) < 1.4
+    assert len(arrived) == 30 and max(arrived) < 5.5  # all of them while the other was waited for
     gaps = [later - earlier for earlier, later in zip(swept, swept[1:], strict=False)]
-    assert max(gaps) < 1.2  # never as long as a receiver may take
+    assert max(gaps) < 4  # never as long as a receiver may take
     # four at once at first, then one at a time and rested
     assert ledger.AT_ONCE == 4 and sum(one.path == "/hang" for one in receiver.received) == 4
     db.session.refresh(hangs)
@@ -378,13 +382,15 @@ def test_a_killed_worker_loses_nothing_and_redis_is_not_needed(
     for _n in range(2):
         worker = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, env=environment, start_new_session=True)
         known = len(receiver.received)
-        for _wait in range(300):
-            if len(receiver.received) > known:
-                break
-            time.sleep(0.05)
+        try:
+            for _wait in range(1200):  # a busy machine takes its time to start a process
+                if len(receiver.received) > known:
+                    break
+                time.sleep(0.05)
+        finally:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
         assert len(receiver.received) > known
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
     for _n in range(60):
         deliver()
         left = db.session.scalar(text("SELECT count(*) FROM webhook_delivery WHERE state = 'waiting'"))
@@ -396,3 +402,33 @@ def test_a_killed_worker_loses_nothing_and_redis_is_not_needed(
     assert len(messages) == 12 and not left
     assert len(receiver.received) <= 12 + 2 * ledger.AT_ONCE  # again at most what was on its way
     assert signing.PREFIX not in str([one.headers for one in receiver.received])
+
+
+def test_the_sweep_rings_only_for_what_is_due(endpoint: WebhookEndpoint, cassiopee: House, receiver: Receiver) -> None:
+    line = queue("work")
+    line.empty()
+    sweep()
+    assert line.count == 0  # nobody was told anything yet
+    ask(cassiopee, "zoe@client.example")
+    line.empty()  # the ring was lost
+    sweep()
+    assert line.count == 1 and line.jobs[0].func_name == "jobs.deliver_webhooks"
+    line.empty()
+    endpoints.pause(endpoint)
+    db.session.commit()
+    line.empty()
+    sweep()
+    assert line.count == 0
+    endpoints.try_out(endpoint)
+    db.session.commit()
+    line.empty()
+    sweep()
+    assert line.count == 1
+    assert deliver() == 1 and len(receiver.received) == 1
+
+
+def test_twenty_endpoints_are_enough(endpoint: WebhookEndpoint, cassiopee: House) -> None:
+    for _n in range(endpoints.MOST_ENDPOINTS - 1):
+        make(cassiopee, endpoint.url)
+    with pytest.raises(UserMistake):
+        make(cassiopee, endpoint.url)
