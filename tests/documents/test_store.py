@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import struct
+import zlib
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from documents import blobs, sheets, store
+from documents.sheet_pages import Bill
 from errors import UserMistake
 from extensions import db
-from models import Contact, Document, DocumentKind, Enrolment, Module, TrainingSession
+from models import Contact, Document, DocumentKind, Enrolment, Module, Programme, TrainingSession
 from models.document import InvoiceNumber
 from models.words import ContactKind
 from people import training
@@ -181,3 +186,59 @@ def test_invoices_are_numbered_without_a_gap_and_once(run: TrainingSession, cass
     run.price = None
     with pytest.raises(UserMistake, match="prix"):
         store.generate(DocumentKind.INVOICE, run, [company], None)
+
+
+def test_a_logo_is_printed_and_a_broken_one_does_no_harm(run: TrainingSession, cassiopee: House) -> None:
+    learner, organisation = of(run, ContactKind.LEARNER)[0], cassiopee.organisation
+
+    def made() -> tuple[bytes, str]:
+        found = sheets.make(DocumentKind.CERTIFICATE, run, learner, organisation, today=date(2026, 11, 22))
+        return found.pdf, found.facts_sha256
+
+    plain, facts = made()
+    dot = zlib.compress(b"\0\xff\0\0")
+    png = b"\x89PNG\r\n\x1a\n"
+    for kind, data in ((b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)), (b"IDAT", dot), (b"IEND", b"")):
+        png += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    organisation.logo_sha256 = blobs.store(png, "logo.png").sha256
+    db.session.commit()
+    with_logo, same = made()
+    assert b"/Subtype /Image" in with_logo or b"/Subtype/Image" in with_logo
+    assert same == facts, "what it says is the same"
+    organisation.logo_sha256 = blobs.store(png[:30], "logo.png").sha256
+    db.session.commit()
+    assert made() == (plain, facts)
+    organisation.logo_sha256 = blobs.store(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "l.svg").sha256
+    db.session.commit()
+    assert made() == (plain, facts)
+    organisation.accent = "#ffff66"
+    assert made()[0] != plain and made()[1] == facts
+
+
+@pytest.mark.parametrize("kind", sheets.made_here())
+def test_every_document_is_tagged_and_titled(run: TrainingSession, cassiopee: House, kind: DocumentKind) -> None:
+    owner = of(run, kind.kinds[0])[0] if kind.kinds else None
+    pdf = sheets.make(kind, run, owner, cassiopee.organisation).pdf
+    assert b"/StructTreeRoot" in pdf and b"/MarkInfo" in pdf and b"pdfuaid" in pdf, "PDF/UA"
+    assert b"/Lang" in pdf
+
+
+@pytest.mark.parametrize("kind", sheets.made_here())
+def test_nothing_typed_is_read_as_markup(run: TrainingSession, cassiopee: House, kind: DocumentKind) -> None:
+    wild = '#panic("x") $x$ @ref \\ <label> *b* `c` "#let" \u202e\0'.replace("\0", "")
+    run.title = run.place = run.reference = wild
+    for contact in of(run, ContactKind.LEARNER) + of(run, ContactKind.COMPANY):
+        contact.name = wild
+    run.programme = Programme(organisation_id=cassiopee.id, title=wild, objectives=wild, content=f"- {wild}\n\n{wild}")
+    db.session.commit()
+    owner = of(run, kind.kinds[0])[0] if kind.kinds else None
+    made = sheets.make(kind, run, owner, cassiopee.organisation)
+    assert made.pdf.startswith(b"%PDF") and "/" not in made.filename and "#" not in made.filename
+
+
+@given(each=st.decimals(0, 1_000_000, places=2), number=st.integers(0, 500), rate=st.decimals(0, 99, places=2))
+def test_a_bill_adds_up(each: Decimal, number: int, rate: Decimal) -> None:
+    due = Bill(each, number, rate)
+    assert due.net + due.vat == due.gross and due.net == each * number
+    assert abs(due.vat - due.net * rate / 100) <= Decimal("0.005")
+    assert all(amount == amount.quantize(Decimal("0.01")) for amount in (due.net, due.vat, due.gross))
