@@ -9,14 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeSerializer
 from werkzeug.datastructures import FileStorage
-from wtforms import HiddenField, MultipleFileField, SelectMultipleField, StringField, TextAreaField
+from wtforms import (
+    DateField,
+    HiddenField,
+    MultipleFileField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    TimeField,
+)
+from wtforms.validators import Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from blueprints.forms import BaseForm, Line, Text
@@ -30,8 +41,10 @@ from mail.compose import File
 from mail.letters import Words
 from models import Contact
 from models.words import ContactKind
+from planning.quiet import at
 
 MOST_FILES = 10
+_FURTHEST = timedelta(days=366)
 _BASE64 = 1.37  # what an attachment weighs more on the wire
 
 
@@ -56,6 +69,9 @@ class WriteForm(BaseForm):
     text_en = HiddenField(validators=[Text(merge_tags.LONGEST)])
     attached = PeopleField(N_("Documents à joindre"), validate_choice=False)
     files = MultipleFileField(N_("Ajouter des fichiers"))
+    # both empty: at once
+    later_day = DateField(N_("Envoyer plus tard, le"), [Optional()])
+    later_at = TimeField(N_("à"), [Optional()])
     request_key = HiddenField(validators=[Line(64)])
 
     matter: Matter
@@ -143,8 +159,22 @@ class WriteForm(BaseForm):
     def key(self) -> str:
         """What makes two presses one: the form's own key and all that it says. A changed letter is another mailing."""
         said = [self.request_key.data, [c.public_id for c in self.chosen], sorted(self.words().items()), self.html,
-                self.attached.data, [(f.filename, f.sha256) for f in self.kept]]  # fmt: skip
+                self.attached.data, [(f.filename, f.sha256) for f in self.kept],
+                self.later_day.data, self.later_at.data]  # fmt: skip
         return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
+
+    def send_at(self, zone: str) -> datetime | None:
+        """The moment to send at, None for at once. Raises UserMistake for half a moment, and for one gone by or far."""
+        day, hour = self.later_day.data, self.later_at.data
+        if day is None and hour is None:
+            return None
+        if day is None or hour is None:
+            said = N_("Indiquez aussi le jour.") if day is None else N_("Indiquez aussi l'heure.")
+            raise UserMistake(said, "later_day" if day is None else "later_at")
+        now = datetime.now(UTC)
+        if not date.min < day < date.max or not now < (moment := at(day, hour, ZoneInfo(zone))) < now + _FURTHEST:
+            raise UserMistake(N_("Choisissez un moment à venir, dans l'année."), "later_day")
+        return moment
 
     def blame(self, mistake: UserMistake) -> None:
         """Show a mistake at its field, or at the head of the form."""

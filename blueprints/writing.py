@@ -6,6 +6,8 @@ frame the pages stand. What is shown and what is sent come from the same call (m
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import flash, redirect, request
 from flask_login import current_user
 from sqlalchemy import select
@@ -45,15 +47,17 @@ def write(matter: Matter) -> Response:
             return _form(form)
         leaving = posted("step") == "send"
         writing = matter.writing(form.words(), current_user, leaving)
+        send_at = form.send_at(current_user.organisation.timezone)
         writing.check({contact.kind: _(contact.kind.label) for contact in form.chosen})
         if leaving:
-            return _send(form, writing)
+            return _send(form, writing, send_at)
         drafts = mail.compose.drafts(writing, form.chosen)
     except UserMistake as mistake:
         db.session.rollback()
         form.blame(mistake)
         return _form(form, 422)
-    return _preview(form, writing, dict(zip((contact.id for contact in form.chosen), drafts, strict=True)))
+    by_contact = dict(zip((contact.id for contact in form.chosen), drafts, strict=True))
+    return _preview(form, writing, by_contact, send_at)
 
 
 def _form(form: WriteForm, status: int = 200) -> Response:
@@ -67,7 +71,9 @@ def _form(form: WriteForm, status: int = 200) -> Response:
     )  # fmt: skip
 
 
-def _preview(form: WriteForm, writing: Writing, drafts: dict[int, mail.compose.Draft]) -> Response:
+def _preview(
+    form: WriteForm, writing: Writing, drafts: dict[int, mail.compose.Draft], send_at: datetime | None
+) -> Response:
     chosen, wanted = form.chosen, posted("show")
     at = next((n for n, contact in enumerate(chosen) if contact.public_id == wanted), 0)
     contact = chosen[at]
@@ -75,12 +81,13 @@ def _preview(form: WriteForm, writing: Writing, drafts: dict[int, mail.compose.D
         form.matter.preview, form=form, matter=form.matter, **form.matter.frame, chosen=chosen, at=at,
         contact=contact, draft=drafts[contact.id], blanks=writing.blanks(contact), sender=_sender(form.matter),
         letter_language=writing.language_for(contact), foreseen=form.matter.foreseen(form.attached.data or [], contact),
+        send_at=send_at,
     )  # fmt: skip
     response.headers["Content-Security-Policy"] = _PREVIEW_POLICY
     return response
 
 
-def _send(form: WriteForm, writing: Writing) -> Response:
+def _send(form: WriteForm, writing: Writing, send_at: datetime | None) -> Response:
     matter = form.matter
     sender = _sender(matter)
     if sender is None:
@@ -96,11 +103,14 @@ def _send(form: WriteForm, writing: Writing) -> Response:
     drafts = mail.compose.drafts(writing, form.chosen, files_for)
     emails = mail.post(
         [matter.about(draft) for draft in drafts], organisation=writing.organisation, sender=sender, by=current_user,
-        request_key=form.key(),
+        request_key=form.key(), send_at=send_at,
     )  # fmt: skip
     matter.sent(form.kept, current_user)
     db.session.commit()
-    flash(ngettext("%(num)s e-mail demandé", "%(num)s e-mails demandés", len(emails)), "success")
+    if send_at is None:
+        flash(ngettext("%(num)s e-mail demandé", "%(num)s e-mails demandés", len(emails)), "success")
+    else:
+        flash(ngettext("%(num)s e-mail programmé", "%(num)s e-mails programmés", len(emails)), "success")
     return redirect(matter.back, 303)
 
 

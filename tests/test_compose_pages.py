@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import lxml.html
 import pytest
@@ -397,3 +398,37 @@ def test_hostile_names_go_through_as_text(staff: Browser, run: TrainingSession) 
     assert "<script>alert" not in shown(staff) and "<img" not in shown(staff)
     staff.post(address, fields(staff) | {"step": "send"})
     assert [e.status for e in posted()] == [Status.REQUESTED] * 2 and posted()[0].type == EmailType.CONVOCATION
+
+
+def test_an_email_planned_for_a_moment_waits_for_it(staff: Browser, run: TrainingSession) -> None:
+    address = f"/sessions/{run.public_id}/emails/new"
+    staff.get(address)
+    form = fields(staff) | {"subject_fr": "Demain", "message_fr": "Bonjour", "step": "preview"}
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    form |= {"later_day": tomorrow.isoformat(), "later_at": "18:30"}
+    staff.post(address, form, status=200)
+    assert f"{tomorrow:%d/%m/%Y} 18:30" in staff.text() and "Programmer 3 e-mails" in staff.text()
+    staff.post(address, fields(staff) | {"step": "send"})
+    moments = {entry.next_attempt_at for entry in db.session.scalars(select(OutboxEntry))}
+    assert [f"{at.astimezone(ZoneInfo('Europe/Paris')):%d/%m/%Y %H:%M}" for at in moments] == [
+        f"{tomorrow:%d/%m/%Y} 18:30"
+    ]
+    staff.get(f"/sessions/{run.public_id}/planned")
+    assert "Demain" in staff.text() and "Envoyer maintenant" in staff.text()
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "said"),
+    [("2020-01-01", "09:00", "Choisissez un moment à venir"), ("9999-12-31", "09:00", "Choisissez un moment à venir"),
+     ("2036-01-01", "09:00", "Choisissez un moment à venir"), ("", "09:00", "Indiquez aussi le jour"),
+     ("2027-02-01", "", "Indiquez aussi l’heure"), ("x", "09:00", "Cette date n’existe pas"),
+     ("2027-02-01", "25:00", "Cette heure n’existe pas")],
+)  # fmt: skip
+def test_half_a_moment_and_one_gone_by_are_said(
+    staff: Browser, run: TrainingSession, day: str, hour: str, said: str
+) -> None:
+    address = f"/sessions/{run.public_id}/emails/new"
+    staff.get(address)
+    form = fields(staff) | {"subject_fr": "Demain", "message_fr": "Bonjour", "step": "preview"}
+    staff.post(address, form | {"later_day": day, "later_at": hour}, status=422)
+    assert said in errors(staff) and posted() == []
