@@ -71,7 +71,7 @@ def letter(public_id: str) -> Response:
     if found is None:
         abort(404)
     try:
-        html = sending.letter(*found).html
+        html = sending.letter(*found).shown
     except UserMistake as mistake:
         html = render_template("completeness/no_letter.html", words=_(mistake.message, **mistake.values))
     response = make_response(html)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import flask_babel
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -26,6 +27,13 @@ from people import contacts, opportunities
 blueprint = Blueprint("opportunities", __name__)
 # Who a sale may be made to.
 KINDS = (ContactKind.COMPANY, ContactKind.CUSTOMER, ContactKind.LEARNER, ContactKind.FUNDER)
+
+
+@blueprint.app_template_filter("euros")
+def euros(amount: Decimal) -> str:
+    """12 500 €, 12 500,50 €: an amount as the page's language writes it, cents only where there are some."""
+    pattern = "#,##0" if amount == amount.to_integral_value() else "#,##0.00"
+    return f"{flask_babel.format_decimal(amount, format=pattern)}\u00a0€"
 
 
 class OpportunityForm(BaseForm):

@@ -52,7 +52,7 @@ def test_the_pipeline_by_stage_words_and_owner(staff: Browser, cassiopee: House,
         "À qualifier": ["Habilitations", "Dix secouristes"], "Qualifiée": [], "Devis envoyé": ["Anglais du soir"],
         "Gagnée": [], "Perdue": [],
     }  # fmt: skip
-    assert "2 000,5" in staff.text().replace("\u202f", " ")
+    assert "2 000,50 €" in staff.text().replace("\u202f", " ")
     for query, expected in (
         ("?q=acme", ["Habilitations", "Dix secouristes"]), ("?q=LEA", ["Anglais du soir"]), ("?q=%25", []),
         (f"?owner={cassiopee.admin.id}", ["Dix secouristes"]),
@@ -106,7 +106,7 @@ def test_made_edited_and_moved_with_its_history(staff: Browser, cassiopee: House
     made = db.session.query(Opportunity).one()
     assert (made.amount, made.expected_on, made.owner_id) == (Decimal("12500.50"), date(2027, 1, 15), None)
     staff.get(where)
-    assert "12 500,5" in staff.text().replace("\u202f", " ")
+    assert "12 500,50 €" in staff.text().replace("\u202f", " ")
     staff.post(f"{where}/stage", {"stage": "quoted"})
     staff.post(f"{where}/stage", {"stage": "quoted"})  # pressed twice: one step
     staff.post(f"{where}/stage", {"stage": "nonsense"}, status=400)
