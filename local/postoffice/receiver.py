@@ -30,11 +30,10 @@ ENGLISH = {
     "Annonce": "News",
     "E-mail": "E-mail",
     "Signature": "Signature",
-    "Contenu": "Payload",
+    "Tous les webhooks": "All webhooks",
     "bonne": "good",
     "mauvaise": "bad",
     "trop ancienne": "too old",
-    "fois": "times",
     "réponse": "answer",
 }
 
@@ -101,8 +100,11 @@ def register(app: Flask, secret: str) -> None:
 
     @app.get("/webhooks")
     def webhooks() -> Response:
-        response = Response(render_template("webhooks.html", received=list(box.received)), mimetype="text/html")
-        response.headers["Refresh"] = "5"
+        received = list(box.received)
+        opened = next((one for one in received if one.id == request.args.get("message")), None)
+        response = Response(render_template("webhooks.html", received=received, opened=opened), mimetype="text/html")
+        if opened is None:  # nobody is reading: look again by itself
+            response.headers["Refresh"] = "5"
         return response
 
     @app.post("/webhooks")

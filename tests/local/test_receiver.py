@@ -49,6 +49,8 @@ def test_what_comes_is_shown_once_and_counted(tmp_path):
     shown = page.get("/webhooks", base_url="http://127.0.0.1:8025").text
     assert "email.sent" in shown and "E-1" in shown and "× 2" in shown and "bonne" in shown and "mauvaise" in shown
     assert HOSTILE not in shown
+    one = page.get("/webhooks?message=msg_1", base_url="http://127.0.0.1:8025")
+    assert "alert(1)" in one.text and HOSTILE not in one.text and "Refresh" not in one.headers
     english = page.get("/webhooks", base_url="http://127.0.0.1:8025", headers={"Accept-Language": "en"}).text
     assert "good" in english and "Webhooks received" in english
 
