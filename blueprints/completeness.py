@@ -167,6 +167,8 @@ class Shown:
         """Where a cell leads: to the e-mail, else to the page that sends it."""
         if cell.sent is not None:
             return url_for("emails.email", public_id=cell.sent.public_id)
+        if cell.planned is not None and cell.moving:
+            return url_for("planned.index", public_id=self.matrix.public_id)
         asked = {"type": cell.type.value, "person": row.person.public_id}
         if cell.state.missing and current_user.may(Permission.SEND):
             return url_for("completeness.missing", public_id=self.matrix.public_id, **asked)

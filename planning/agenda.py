@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from extensions import db
 from models import Organisation, OutboxEntry, PlannedEmail, PlanState, Rule, TrainingSession
+from planning import clock
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Agenda:
 
 def today(organisation: Organisation, now: datetime | None = None, most: int = 50) -> Agenda:
     """What leaves before the organisation's midnight: two statements."""
-    now = now or datetime.now(UTC)
+    now = now or datetime.now(UTC) + clock.ahead()
     zone = ZoneInfo(organisation.timezone)
     midnight = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
     first = func.min(PlannedEmail.due_at)

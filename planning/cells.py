@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from models import Anchor, PlanState, Rule
 from models.words import N_, EmailType, Reason, Status, Word
+from planning import quiet
 
 
 class CellState(Word):
@@ -126,7 +127,7 @@ def needed_at(
         return None
     local = ZoneInfo(zone)
     day = origin.astimezone(local).date() + timedelta(days=-days if rule.anchor is Anchor.FIRST_MODULE else days)
-    return datetime.combine(day, at, local)
+    return quiet.at(day, at, local)
 
 
 def cell(

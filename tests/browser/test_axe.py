@@ -20,6 +20,10 @@ _RUN = """options => axe.run(document, {resultTypes: ['violations'], iframes: fa
 
 # The pages of a signed-in admin; {session}, {contact}, {email} are of the demo.
 PAGES = (
+    "/", "{session}/completeness", "{session}/completeness/missing", "{session}/people/{learner}/space",
+    "/opportunities", "/opportunities?stage=quoted", "/opportunities/new", "{opportunity}", "{opportunity}/edit",
+    "{opportunity}/emails", "{opportunity}/emails/new", "{opportunity}/quote", "/settings/training-types",
+    "/settings/training-types/new", "/settings/training-types/default",
     "/sessions", "/sessions/new", "{session}", "{session}/edit", "{session}/people", "{session}/people/import",
     "{session}/emails",
     "{session}/emails/new", "{session}/convocation", "/contacts/learners", "/contacts/companies",
@@ -52,8 +56,11 @@ def places(one) -> dict[str, str]:
         ("session", "/sessions", r"/sessions/S-\w+"),
         ("contact", "/contacts/learners", r"/contacts/C-\w+"),
         ("email", "/emails?status=error", r"/emails/E-\w+"),
+        ("opportunity", "/opportunities", r"/opportunities/O-\w+"),
     ):
         names[name] = first_link(one.goto(path), pattern)
+    people = one.goto(names["session"] + "/people")
+    names["learner"] = first_link(people, r"/contacts/(C-\w+)").rpartition("/")[2]
     return names
 
 
