@@ -319,7 +319,7 @@ def show(asked: Asked, template: str, **context: Any) -> Response:
     near = around.read(question, current_user, tabs=everything, count=late)
     g.pinned_views = [(view.name, view.public_id, view.query) for view in near.views if view.pinned]
     if late:
-        found = replace(found, count=near.count or Count(len(found.rows), exact=False))
+        found = replace(found, count=pages.at_least(near.count or Count(0, exact=False), len(found.rows)))
     typed, mistakes = ("", []) if wants_partial() else history_asked.recall_mistakes()
     response = page(template, "history/_rows.html", history=View(asked, found, now, near, typed, mistakes), **context)
     if wants_partial():

@@ -23,6 +23,7 @@ from models.words import Status, StatusGroup
 ALL = "all"
 _GROUPS = (StatusGroup.SENT_ALL, StatusGroup.WAITING, StatusGroup.ERROR)
 _TABS: tuple[tuple[str, tuple[Status, ...]], ...] = ((ALL, ()), *((group.value, group.statuses) for group in _GROUPS))
+_ASKED = "asked"  # a tally of statuses that are asked for
 MOST_OFFERED = 200
 
 
@@ -52,28 +53,37 @@ def read(question: Question, user: User, *, tabs: bool, count: bool) -> Around:
     """All of it for one page: `tabs` for the list of the whole organisation, `count` where the page lacks its own."""
     parts = [*_offers(user)]
     if tabs or count:
-        parts += _counts(question, tabs, count)
+        parts += _tallies(question) if question.branched else _counts(question, tabs, count)
     found: dict[str, list[Any]] = defaultdict(list)
     for row in db.session.execute(union_all(*parts)):
         found[row.what].append(row)
-    return Around(
+    around = Around(
         tabs={row.value: _count(row, question) for row in found["tab"]},
         offered={what: [(row.value, row.label) for row in found[what]] for what in ("segment", "sender", "by")},
         views=[View(row.value, row.label, row.extra, row.number > 1, bool(row.number % 2)) for row in found["view"]],
         count=next((_count(row, question) for row in found["count"]), None),
     )
+    if found["tally"]:
+        numbers = {(row.value, row.extra == _ASKED): row.number for row in found["tally"]}
+        around.count = _capped(number for (_group, asked), number in numbers.items() if asked)
+        around.tabs = {ALL: _capped(numbers.values())} | {
+            name.value: _capped(number for (group, _asked), number in numbers.items() if group == name.value)
+            for name in _GROUPS
+        }
+    return around
+
+
+def _capped(numbers: Iterable[int]) -> Count:
+    """The sum of numbers of which each was counted up to COUNTED + 1."""
+    number = sum(numbers)
+    return Count(min(number, COUNTED), exact=number <= COUNTED)
 
 
 def _count(row: Any, question: Question) -> Count | None:
     if row.extra == "":
         return Count(min(row.number, COUNTED), exact=row.number <= COUNTED)
-    exact = int(row.extra) < _walked(question)
+    exact = int(row.extra) < pages.reach(question.of_statuses(()))
     return Count(min(row.number, COUNTED), exact) if exact or row.number else None
-
-
-def _walked(question: Question) -> int:
-    """How far a walk goes that counts by status."""
-    return COUNTED + 1 if question.grouped else pages.COUNTED_NEAR
 
 
 def _row(what: str, value: Any, label: Any = "", number: Any = None, extra: Any = "") -> Select[Any]:
@@ -83,17 +93,29 @@ def _row(what: str, value: Any, label: Any = "", number: Any = None, extra: Any 
     return select(*(text.label(name) for text, name in zip(texts, names, strict=True)), counted.label("number"))
 
 
+def _tallies(question: Question) -> Iterable[Select[Any]]:
+    """The e-mails of each group of statuses, those of statuses that are asked for apart. The groups hold every status
+    once, so that sums of these numbers are all that tabs and the list say; a sum beyond the cap is not counted on."""
+    asked = next((c.values for c in question.among if c.dimension == "status"), tuple(Status))
+    for group in _GROUPS:
+        wanted = tuple(status for status in group.statuses if status in asked)
+        rest = tuple(status for status in group.statuses if status not in asked)
+        less = None
+        if wanted:
+            number = question.tally(wanted).cte(f"of_{group.value}").prefix_with("MATERIALIZED")
+            less = select(number.c[0]).scalar_subquery()
+            yield _row("tally", group.value, number=less, extra=_ASKED)
+        if rest:
+            yield _row("tally", group.value, number=question.tally(rest, less).scalar_subquery())
+
+
 def _counts(question: Question, tabs: bool, count: bool) -> Iterable[Select[Any]]:
     whole = question.of_statuses(())
     wanted = [("tab", name, statuses) for name, statuses in _TABS if tabs]
     if count:
         asked = next((c.values for c in question.among if c.dimension == "status"), ())
         wanted.append(("count", "", asked))
-    if question.strict and not question.grouped:
-        for what, name, statuses in wanted:
-            yield _row(what, name, number=whole.of_statuses(statuses).counted_walk().scalar_subquery())
-        return
-    walked = whole.walked_with_status(_walked(question))  # one walk over all of them
+    walked = whole.walked_with_status(pages.reach(whole))  # one walk over all of them
     total = select(func.count()).select_from(walked).scalar_subquery()
     for what, name, statuses in wanted:
         among = walked.c.status.in_([status.value for status in statuses]) if statuses else literal(True)

@@ -10,18 +10,22 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ColumnElement,
+    Float,
     ScalarSelect,
     Select,
     and_,
     any_,
     cast,
+    column,
     func,
     literal,
     literal_column,
     or_,
     select,
+    text,
 )
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -37,6 +41,20 @@ DIMENSIONS: dict[str, Any] = {
     "files": Email.attachment_count > literal_column("0"),
     "reason": Email.reason,
 }
+
+
+# Written out as its index has it (models.training): a bound blank would be another expression.
+_WORDS_OF_SESSION: ColumnElement[Any] = literal_column(
+    "words_of(training_session.organisation_id, training_session.title || ' ' || training_session.reference)"
+)
+# The words that ANALYZE found most often in subjects, each with its share of the e-mails.
+_FREQUENT = text(
+    "SELECT word, share FROM pg_stats, "
+    "unnest(most_common_elems::text::text[], most_common_elem_freqs) AS t (word, share) WHERE schemaname = 'public' "
+    "AND tablename = 'email' AND attname = 'subject_words' AND word IS NOT NULL"
+).columns(column("word", SqlText), column("share", Float)).subquery("frequent")
+# An e-mail that a thin walk looks up by its id.
+_looked_up = Email.__table__.alias("looked_up")
 
 
 @dataclass(frozen=True)
@@ -71,10 +89,12 @@ class Belongs:
 
 @dataclass(frozen=True)
 class Test:
-    """A plain test of the e-mail's own columns. `indexed`: an index holds just those that pass it, in order."""
+    """A plain test of the e-mail's own columns. `indexed`: an index holds just those that pass it, in order; `owned`:
+    whose sender or user it is was looked up in the organisation, so only its own e-mails pass."""
 
     clause: ColumnElement[bool]
     indexed: bool = False
+    owned: bool = False
 
 
 class Text(Protocol):
@@ -88,6 +108,10 @@ class Text(Protocol):
         """Whether a row of `walked` (anything with .c or the e-mail's own columns) holds the words."""
         ...
 
+    def picked(self, walked: Any) -> ColumnElement[bool]:
+        """The same where `walked` goes along the index of dates and carries ids of owners alone."""
+        ...
+
 
 @dataclass(frozen=True)
 class WordsOfSubject:
@@ -98,27 +122,54 @@ class WordsOfSubject:
     column: str = "subject_words"
     worth: float = 0.002
 
+    @property
+    def hits(self) -> ColumnElement[int]:
+        """How many subjects hold the rarest of the words, as the table's statistics know it (of the thousand or so
+        most frequent words; 0 for others): e-mails that came together make the nearest ones a poor sample."""
+        query = cast(func.words_query(self.organisation_id, self.text), SqlText)
+        asked = func.unnest(func.string_to_array(query, " & ")).table_valued("word").render_derived(name="asked")
+        beginning = func.concat(func.rtrim(func.ltrim(asked.c.word, "'"), "':*"), "%")
+        share = select(func.sum(_FREQUENT.c.share)).where(_FREQUENT.c.word.like(beginning)).scalar_subquery()
+        rarest = select(func.min(func.coalesce(share, 0))).select_from(asked).scalar_subquery()
+        rows = literal_column("(SELECT reltuples FROM pg_class WHERE oid = 'email'::regclass)")
+        return cast(rarest * rows, BigInteger)
+
     def holds(self, walked: Any) -> ColumnElement[bool]:
-        return walked.subject_words.bool_op("@@")(func.words_query(self.organisation_id, self.text))
+        return walked.subject_words.bool_op("@@")(_once(func.words_query(self.organisation_id, self.text)))
+
+
+    def picked(self, walked: Any) -> ColumnElement[bool]:
+        return select(self.holds(_looked_up.c)).where(_looked_up.c.id == walked.id).scalar_subquery()
 
 
 @dataclass(frozen=True)
 class TextOfOwner:
-    """`matches` holds for the row of `key`'s table that the e-mail's `column` points to."""
+    """`matches` holds for the row of `key`'s table that the e-mail's `column` points to. `listed`: the ids of those
+    that match are soon known, so an e-mail is looked for among them."""
 
     column: Literal["address_id", "contact_id", "training_session_id"]
     key: Any  # that table's primary key
-    organisation: Any  # that table's organisation_id
+    owned: ColumnElement[bool]  # that table's row is the organisation's
     matches: ColumnElement[bool]
     worth: float = 0.008
+    listed: bool = False
 
     def holds(self, walked: Any) -> ColumnElement[bool]:
+        if self.listed:
+            return self.picked(walked)
         # A scalar subselect stays what it is: the planner cannot turn it into a join that reads all matches first.
         return select(self.matches).where(self.key == getattr(walked, self.column)).scalar_subquery()
 
-    def ids(self, organisation_id: int) -> Select[Any]:
+    def picked(self, walked: Any) -> ColumnElement[bool]:
+        column = getattr(walked, self.column, None)
+        if column is None:  # not carried: of the e-mail itself
+            column = select(_looked_up.c[self.column]).where(_looked_up.c.id == walked.id).scalar_subquery()
+        # As a value, not as a condition: the planner makes the list once and cannot turn it into a join.
+        return column.in_(select(self.key).where(self.owned, self.matches)).is_(True)
+
+    def ids(self) -> Select[Any]:
         """The ids of that table's rows that match."""
-        return select(self.key.label("id")).where(self.organisation == organisation_id, self.matches)
+        return select(self.key.label("id")).where(self.owned, self.matches)
 
 
 @dataclass(frozen=True)
@@ -133,39 +184,46 @@ class AmongOwners:
     def holds(self, walked: Any) -> ColumnElement[bool]:
         return getattr(walked, self.column).in_(self.members)
 
-    def ids(self, _organisation_id: int) -> Select[Any]:
+    def picked(self, walked: Any) -> ColumnElement[bool]:
+        return self.holds(walked).is_(True)
+
+    def ids(self) -> Select[Any]:
         return self.members
 
 
 def recipient_text(organisation_id: int, text: str) -> TextOfOwner:
     """Every part of `text` is contained in "address name", folded; one without three letters in a row begins words."""
     tests = [
-        Address.words.bool_op("@@")(func.words_query(organisation_id, part))
+        Address.words.bool_op("@@")(_once(func.words_query(organisation_id, part)))
         if is_short(part)
-        else Address.folded.like(_containing(part))
+        else Address.folded.like(_once(_containing(part)))
         for part in _parts(text)
     ]
-    return TextOfOwner("address_id", Address.id, Address.organisation_id, and_(*tests))
+    return TextOfOwner("address_id", Address.id, Address.organisation_id == organisation_id, and_(*tests))
 
 
 def contact_text(organisation_id: int, text: str) -> TextOfOwner:
     """The same over the contact's name, as lists sort it (last name, first name)."""
     name = Contact.sort_name
     tests = [
-        or_(name.like(_beginning(part)), name.like(func.concat("% ", _beginning(part))))
+        or_(name.like(_once(_beginning(part))), name.like(_once(func.concat("% ", _beginning(part)))))
         if is_short(part)
-        else name.like(_containing(part))
+        else name.like(_once(_containing(part)))
         for part in _parts(text)
     ]
-    return TextOfOwner("contact_id", Contact.id, Contact.organisation_id, and_(*tests))
+    return TextOfOwner("contact_id", Contact.id, Contact.organisation_id == organisation_id, and_(*tests))
 
 
 def session_text(organisation_id: int, text: str) -> TextOfOwner:
     """Every word of `text` begins a word of the session's title or reference."""
-    owner = TrainingSession.organisation_id
-    words = func.words_of(owner, TrainingSession.title + " " + TrainingSession.reference)
-    matches = words.bool_op("@@")(func.words_query(organisation_id, text))
-    return TextOfOwner("training_session_id", TrainingSession.id, owner, matches)
+    matches = _WORDS_OF_SESSION.bool_op("@@")(_once(func.words_query(organisation_id, text)))
+    owned = TrainingSession.organisation_id == organisation_id
+    return TextOfOwner("training_session_id", TrainingSession.id, owned, matches, listed=True)
+
+
+def _once(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Made once a statement: a plan for all values would make it again for every row it tests."""
+    return select(value).scalar_subquery()
 
 
 def _parts(text: str) -> list[str]:

@@ -37,10 +37,10 @@ def conditions(ask: Ask) -> Iterable[Any]:
         theirs = select(Sender.id).where(
             Sender.organisation_id == organisation_id, func.lower(Sender.address) == asked.sender
         )
-        yield Test(Email.sender_id == theirs.limit(1).scalar_subquery(), indexed=True)
+        yield Test(Email.sender_id == theirs.limit(1).scalar_subquery(), indexed=True, owned=True)
     if asked.by:
         who = select(User.id).where(User.organisation_id == organisation_id, func.lower(User.email) == asked.by)
-        yield Test(Email.requested_by_id == who.scalar_subquery(), indexed=True)
+        yield Test(Email.requested_by_id == who.scalar_subquery(), indexed=True, owned=True)
     if asked.reason:
         yield Among("reason", asked.reason)
     if asked.operator:

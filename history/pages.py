@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import prod
 from typing import Any
 
 from sqlalchemy import select
@@ -22,11 +23,16 @@ from history.rows import Count, Page, Row
 from history.scope import Scope
 
 # E-mails looked at before an index of words is asked; how far a walk goes on where words are neither frequent nor
-# rare; how many are looked at for a count. A walked e-mail costs about 1 to 2 µs.
+# rare: a walked e-mail costs 2 to 3 µs, one of a branch or of a thin walk, which is not looked up, a tenth of it; how
+# many are looked at for a count.
 _NEAR = 1_000
-_FURTHER = 30_000
+_FURTHER = 60_000
+_THIN = 200_000
+# A share of the nearest from which a thin walk is the quicker way; hits of which too many would have to be looked up.
+_FEW = 0.003
+_MANY = 10_000
+_BRANCHED = 150_000
 COUNTED_NEAR = 2_000
-_COUNTED_LOOSELY = 10_000
 
 
 # A count that is still to be made.
@@ -45,8 +51,8 @@ def browse(scope: Scope, filter_: HistoryFilter, now: datetime | None = None) ->
 
 
 def answer(question: Question, filter_: HistoryFilter, counted: bool = True) -> Page:
-    """The page of a question that stands already. Without `counted` no statement is spent on a strict question's count
-    (history.around brings it): it is then UNCOUNTED."""
+    """The page of a question that stands already. Without `counted` no statement is spent on the count where
+    history.around brings it as well: it is then UNCOUNTED."""
     cursor = cursors.read(filter_.cursor, question.order)
     wanted = filter_.limit + 1
     found = _seek(question, wanted, cursor) if question.texts else _walk(question, wanted, cursor)
@@ -58,7 +64,9 @@ def answer(question: Question, filter_: HistoryFilter, counted: bool = True) -> 
     whole = cursor is None and not more
     count = Count(len(rows)) if whole else found.count
     if count is None:
-        count = _count(question, len(rows) + more) if counted or not question.strict else UNCOUNTED
+        # Of words and a status, the walk of that status shows more than the one along all of them.
+        alone = bool(question.texts) and any(c.dimension == "status" for c in question.among)
+        count = _count(question, len(rows) + more) if counted or alone else UNCOUNTED
     return Page(
         rows=rows,
         previous=_beside(question, rows[0], True) if rows and has_previous else "",
@@ -80,26 +88,46 @@ def _walk(question: Question, wanted: int, cursor: Cursor | None) -> _Found:
 
 def _seek(question: Question, wanted: int, cursor: Cursor | None) -> _Found:
     """A page of what holds the words: near, further on, or by their own index."""
-    found, walked, holding = _near(question, _NEAR, wanted, cursor)
+    found, walked, holding, hits = _near(question, _NEAR, wanted, cursor)
     if len(found.rows) == wanted or walked < _NEAR:
         return found
     rarest = min(question.texts, key=lambda t: holding[t] - t.worth * _NEAR)
-    if len(found.rows) >= rarest.worth * _NEAR:
-        found, walked, _ = _near(question, _FURTHER, wanted, cursor)
-        if len(found.rows) == wanted or walked < _FURTHER:
-            return found
+    most = _reach(question, len(found.rows), wanted, [holding[text] for text in question.texts], rarest, hits)
+    if most:
+        page, there = question.far(most, wanted, cursor)
+        rows, (walked,) = _measured(question.rows(page, cursor, there), 1)
+        if len(rows) == wanted or walked < most:
+            return _Found(rows)
     page, total = question.sought(rarest, wanted, cursor)
     result = _measured(question.rows(page, cursor, select(total.label("total"))), 1)
     rows, (total_found,) = result
     return _Found(rows, _capped(total_found))
 
 
-def _near(question: Question, most: int, wanted: int, cursor: Cursor | None) -> tuple[_Found, int, dict[Any, int]]:
-    """What a walk of `most` e-mails finds, how many it walked, how many of these hold each of the words."""
+def _reach(question: Question, found: int, wanted: int, holding: list[int], rarest: Any, hits: int) -> int:
+    """How many e-mails to walk for a full page, by what the nearest show and what is known of the words (`hits`); 0
+    where the index of the rarest words is quicker. The walk ends where the page is full."""
+    if question.thin and (len(holding) > 1 or found >= _NEAR * _FEW):
+        share = max(found / _NEAR, prod(max(number, 0.5) / _NEAR for number in holding))
+        return _THIN if 2 * wanted / share <= _THIN else 0
+    if found < max(1, rarest.worth * _NEAR) and hits < _MANY:
+        return 0
+    branches = question.branch_count
+    if branches == 1:
+        return _FURTHER
+    needed = min(_FURTHER, 2 * wanted * _NEAR // max(found, 1))
+    return needed if needed * branches <= _BRANCHED else 0
+
+
+def _near(
+    question: Question, most: int, wanted: int, cursor: Cursor | None
+) -> tuple[_Found, int, dict[Any, int], int]:
+    """What a walk of `most` e-mails finds, how many it walked, how many of these hold each of the words, how many of
+    the whole table."""
     walked, page = question.near(most, wanted, cursor)
     statement = question.rows(page, cursor, measures(walked, page, wanted, question.texts))
-    rows, (count, *holding) = _measured(statement, 1 + len(question.texts))
-    return _Found(rows), count or 0, dict(zip(question.texts, (h or 0 for h in holding), strict=True))
+    rows, (count, *holding, hits) = _measured(statement, 2 + len(question.texts))
+    return _Found(rows), count or 0, dict(zip(question.texts, (h or 0 for h in holding), strict=True)), hits or 0
 
 
 def _measured(statement: Any, measure_count: int) -> tuple[list[Row], tuple[Any, ...]]:
@@ -112,14 +140,23 @@ def _measured(statement: Any, measure_count: int) -> tuple[list[Row], tuple[Any,
 def _count(question: Question, shown: int) -> Count:
     """How many answer: exact up to COUNTED. Where e-mails had to be picked along a walk, what it passed in a few
     milliseconds: at least so many, and never fewer than are `shown`."""
-    if question.texts:
-        walked, holding = db.session.execute(question.counted_near(COUNTED_NEAR)).one()
-    elif question.loose:
-        walked, holding = db.session.execute(question.counted_loosely(_COUNTED_LOOSELY)).one()
-    else:
-        return _capped(db.session.execute(question.counted_walk()).scalar_one())
-    exact = walked < (COUNTED_NEAR if question.texts else _COUNTED_LOOSELY)
-    return Count(min(max(holding, shown), COUNTED), exact=exact and holding <= COUNTED)
+    if question.branched:
+        asked = next((c.values for c in question.among if c.dimension == "status"), ())
+        return _capped(db.session.execute(question.tally(asked)).scalar_one())
+    most = reach(question)
+    counting = question.counted_near(most) if question.texts else question.counted(most)
+    walked, holding = db.session.execute(counting).one()
+    return at_least(Count(min(holding, COUNTED), exact=walked < most and holding <= COUNTED), shown)
+
+
+def reach(question: Question) -> int:
+    """How many e-mails are walked for counts: all that are counted, or where others are met what a page may cost."""
+    return COUNTED_NEAR if question.rest else COUNTED + 1
+
+
+def at_least(count: Count, shown: int) -> Count:
+    """The count, never fewer than are `shown`."""
+    return count if count.exact else Count(min(max(count.value, shown), COUNTED), exact=False)
 
 
 def _capped(number: int) -> Count:

@@ -53,6 +53,8 @@ from models.words import Status
 
 # A walk over one branch per (type, status, files) is merged from at most so many.
 MOST_BRANCHES = 64
+# What the index of dates carries of an e-mail.
+CARRIED = ("address_id", "contact_id")
 # Owners (addresses, contacts …) whose e-mails are merged at most.
 MOST_OWNERS = 20_000
 COUNTED = 10_000
@@ -83,36 +85,36 @@ class Question:
 
     # --- walks ---
 
-    def walk(self, most: int, cursor: Cursor | None = None, extra: tuple[str, ...] = ()) -> Select[Any]:
-        """(id, at, *extra) of the first `most` e-mails in order that every condition but words lets through."""
-        taken = [Email.id.label("id"), self.at.label("at"), *(getattr(Email, name) for name in extra)]
+    def walk(self, most: int, cursor: Cursor | None = None, *extra: str | ColumnElement[Any]) -> Select[Any]:
+        """(id, at, *extra) of the first `most` e-mails in order that every condition but words lets through. Columns
+        that are named are looked up afterwards where several branches are merged: their indexes hold none."""
+        named = [getattr(Email, name) for name in extra if isinstance(name, str)]
+        taken = [Email.id.label("id"), self.at.label("at"), *(name for name in extra if not isinstance(name, str))]
         backward = cursor is not None and cursor.backward
         limits = [*self._range, *self._beyond(cursor)]
         owner = next((b for b in self.belongs if isinstance(b.ids, Select)), None)
+        branches = None if owner else self._branches()
+        if owner is None and branches is None:
+            found = select(*taken, *named).where(*self._own, *self._plain(), *limits)
+            return self._ordered(found, most, backward)
         if owner is not None:
-            ids = owner.ids.subquery("owner")  # type: ignore[union-attr]
-            rest = [self._owned, *self._plain(owner), *limits]
-            inner = select(*taken).where(getattr(Email, owner.column) == ids.c.id, *rest)
-            return self._merged(ids, inner, most, backward)
-        branches = self._branches()
-        if branches is None:
-            return self._ordered(select(*taken).where(self._owned, *self._plain(), *limits), most, backward)
-        same = [DIMENSIONS[column.key] == column for column in branches.c]
-        rest = [c.holds() for c in self.among if c.dimension not in branches.c]
-        inner = select(*taken).where(self._owned, *same, *rest, *(t.clause for t in self.tests), *limits)
-        return self._merged(branches, inner, most, backward)
+            among: Any = owner.ids.subquery("owner")  # type: ignore[union-attr]
+            inner = select(*taken).where(getattr(Email, owner.column) == among.c.id, *self._plain(owner))
+        else:
+            among = branches
+            same = [DIMENSIONS[column.key] == column for column in among.c]
+            rest = [c.holds() for c in self.among if c.dimension not in among.c]
+            inner = select(*taken).where(self._owned, *same, *rest, *(t.clause for t in self.tests))
+        merged = self._merged(among, inner.where(*limits), most, backward)
+        if not named:
+            return merged
+        ids = merged.subquery("merged")
+        return select(ids.c.id, ids.c.at, *named).join(Email, and_(Email.id == ids.c.id, self._owned))
 
     def _branches(self) -> Any | None:
-        """One row per combination of the dimensions an index is made of, so that each is walked in order; None where
-        no such index helps: another order, an index of a session or contact, too many combinations."""
-        asked = {c.dimension: c.values for c in self.among}
-        if not asked or self.by is not DateField.CREATED or self.belongs or any(t.indexed for t in self.tests):
-            return None
-        keys: list[Dimension] = [*(("type",) if "type" in asked else ()), "status", "files"]
-        if "reason" in asked:  # an index of failures alone
-            keys = ["reason"]
-        rows = list(product(*(asked.get(key) or _EVERY[key] for key in keys)))
-        if len(rows) > MOST_BRANCHES:
+        """The rows of _combinations() as a table; None where there are none."""
+        keys, rows = self._combinations()
+        if not rows:
             return None
         arrays = [
             cast(
@@ -122,6 +124,18 @@ class Question:
             for key, column in zip(keys, zip(*rows, strict=True), strict=True)
         ]
         return func.unnest(*arrays).table_valued(*keys).render_derived(name="branch")
+
+    def _combinations(self) -> tuple[list[Dimension], list[tuple[Any, ...]]]:
+        """One row per combination of the dimensions an index is made of, so that each is walked in order; none where
+        no such index helps: another order, an index of a session or contact, too many combinations."""
+        asked = {c.dimension: c.values for c in self.among}
+        if not asked or self.by is not DateField.CREATED or self.belongs or any(t.indexed for t in self.tests):
+            return [], []
+        keys: list[Dimension] = [*(("type",) if "type" in asked else ()), "status", "files"]
+        if "reason" in asked:  # an index of failures alone
+            keys = ["reason"]
+        rows = list(product(*(asked.get(key) or _EVERY[key] for key in keys)))
+        return (keys, rows) if len(rows) <= MOST_BRANCHES else ([], [])
 
     def _merged(self, branches: Any, inner: Select[Any], most: int, backward: bool) -> Select[Any]:
         """The first `most` over all branches, of which each gives its own first."""
@@ -134,24 +148,46 @@ class Question:
     def near(self, most: int, wanted: int, cursor: Cursor | None) -> tuple[CTE, CTE]:
         """(walked, found): the first `most` e-mails of the walk, and the first `wanted` of them that hold the words."""
         columns = tuple(dict.fromkeys(t.column for t in self.texts))
-        walked = _fence(self.walk(most, cursor, columns), "walked")
+        walked = _fence(self.walk(most, cursor, *columns), "walked")
         holding = select(walked.c.id, walked.c.at).where(*(t.holds(walked.c) for t in self.texts))
         return walked, _fence(self._ordered_rows(holding, walked, wanted, cursor), "page")
+
+    def far(self, most: int, wanted: int, cursor: Cursor | None) -> tuple[CTE, Select[Any]]:
+        """(found, walked): the first `wanted` that hold the words among the first `most` e-mails of the walk, which
+        ends where they are found; and how many there are to walk, one row, NULL where the page is full."""
+        thin = self.thin
+        columns = tuple(dict.fromkeys(t.column for t in self.texts if not thin or t.column in CARRIED))
+        walked = self.walk(most, cursor, *columns).subquery("walked")
+        tests = [t.picked(walked.c) if thin else t.holds(walked.c) for t in self.texts]
+        holding = select(walked.c.id, walked.c.at).where(*tests)
+        page = _fence(self._ordered_rows(holding, walked, wanted, cursor), "page")
+        full = select(func.count()).select_from(page).scalar_subquery() >= wanted
+        there = select(func.count()).select_from(self.walk(most, cursor).subquery("there")).scalar_subquery()
+        return page, select(case((~full, there)).label("walked"))
+
+    @property
+    def thin(self) -> bool:
+        """Whether the index of dates carries what decides most: whose the e-mail is. Nothing else is then looked up."""
+        plain = self.by is DateField.CREATED and not self.among and not self.belongs and not self.tests
+        return plain and any(t.column in CARRIED for t in self.texts)
+
+    @property
+    def branch_count(self) -> int:
+        """How many branches the walk is merged from."""
+        return max(1, len(self._combinations()[1]))
 
     def sought(self, by: Any, wanted: int, cursor: Cursor | None) -> tuple[CTE, ColumnElement[int]]:
         """(found, total): the first `wanted` e-mails by the index of the words `by`, and how many there are in all
         (counted up to COUNTED + 1)."""
         others = [t.holds(Email) for t in self.texts if t is not by]
         if isinstance(by, WordsOfSubject):
-            hits = _fence(
-                select(Email.id, self.at.label("at")).where(
-                    by.holds(Email), self._owned, *self._plain(), *self._range, *others
-                ),
-                "hits",
-            )
-            page = select(hits.c.id, hits.c.at).where(*self._beyond(cursor, hits.c.at, hits.c.id))
-            return _fence(self._ordered_rows(page, hits, wanted, cursor), "page"), _counted(select(hits.c.id))
-        listed = by.ids(self.organisation_id)
+            # The other conditions are values here: as conditions the planner would look them up in other indexes too.
+            passes = and_(self._owned, *self._plain(), *self._range, *others).label("passes")
+            hits = _fence(select(Email.id, self.at.label("at"), passes).where(by.holds(Email)), "hits")
+            page = select(hits.c.id, hits.c.at).where(hits.c.passes, *self._beyond(cursor, hits.c.at, hits.c.id))
+            total = _counted(select(hits.c.id).where(hits.c.passes))
+            return _fence(self._ordered_rows(page, hits, wanted, cursor), "page"), total
+        listed = by.ids()
         owners = _fence(listed if isinstance(by, AmongOwners) else listed.limit(_most(MOST_OWNERS)), "owners")
         rest = [*self._plain(), *self._range, *others]
         theirs = getattr(Email, by.column) == owners.c.id
@@ -162,31 +198,58 @@ class Question:
 
     # --- counts and everything ---
 
-    def counted_walk(self) -> Select[Any]:
-        """One number: e-mails let through, counted up to COUNTED + 1, in an order that an index has."""
-        return select(func.count()).select_from(self.walk(COUNTED + 1).subquery("walked"))
+    def tally(self, statuses: tuple[Status, ...], less: ColumnElement[int] | None = None) -> Select[Any]:
+        """One number: a branched question's e-mails of those statuses, up to COUNTED + 1 less `less`, in no order: one
+        branch is read after another, and none that is not needed."""
+        of_them = self.of_statuses(statuses or tuple(Status))
+        of_them.by, of_them.at = DateField.CREATED, _AT[DateField.CREATED]
+        branches = of_them._branches()
+        if branches is None:  # too many of them
+            found = select(Email.id).where(self._owned, *of_them._plain(), *self._range)
+        else:
+            same = [DIMENSIONS[column.key] == column for column in branches.c]
+            rest = [c.holds() for c in of_them.among if c.dimension not in branches.c]
+            each = select(Email.id).where(self._owned, *same, *rest, *self._range).limit(_most(COUNTED + 1))
+            each_of = each.lateral("each")
+            found = select(each_of.c.id).select_from(branches.join(each_of, true()))
+        most = _most(COUNTED + 1)
+        return select(func.count()).select_from(
+            found.limit(most if less is None else func.greatest(0, most - less)).subquery("counted")
+        )
 
     def counted_near(self, most: int) -> Select[Any]:
         """(walked, holding): of the first `most` e-mails of the walk, how many there were, how many hold the words."""
         columns = tuple(dict.fromkeys(t.column for t in self.texts))
-        walked = _fence(self.walk(most, None, columns), "walked")
+        walked = _fence(self.walk(most, None, *columns), "walked")
         holding = func.count().filter(and_(*(t.holds(walked.c) for t in self.texts)))
         return select(func.count(), holding).select_from(walked)
 
     @property
-    def loose(self) -> bool:
-        """Whether the walk meets e-mails that the filter leaves out: by sending or change, no index holds the rest."""
-        return self.by is not DateField.CREATED and not self.belongs and bool(self.among or self.tests)
+    def base(self) -> Question:
+        """The same question with what its walk's index holds alone: dates, whose, one test or the reasons."""
+        other = copy(self)
+        other.texts = []
+        if not self.belongs:
+            first = self.by is DateField.CREATED
+            other.tests = [t for t in self.tests if t.indexed][:1] if first else []
+            other.among = [c for c in self.among if c.dimension == "reason"] if first and not other.tests else []
+        return other
 
     @property
-    def strict(self) -> bool:
-        """Whether every e-mail of the walk is one that answers."""
-        return not self.texts and not self.loose
+    def rest(self) -> list[ColumnElement[bool]]:
+        """What the walk of `base` still tests: e-mails are met that do not answer."""
+        base = self.base
+        among = [c.holds() for c in self.among if all(c is not one for one in base.among)]
+        tests = [t.clause for t in self.tests if all(t is not one for one in base.tests)]
+        return [*(t.holds(Email) for t in self.texts), *among, *tests]
 
     @property
-    def grouped(self) -> bool:
-        """Whether another index than that of statuses is walked: counts by status are then made along one walk."""
-        return self.strict and (bool(self.tests) or any(c.dimension == "reason" for c in self.among))
+    def branched(self) -> bool:
+        """Whether the indexes of statuses and types hold all that is asked, whatever the order: each group of statuses
+        can be counted by itself."""
+        dated = self.within is not None and self.by is not DateField.CREATED
+        other = self.belongs or self.texts or self.tests or any(c.dimension == "reason" for c in self.among)
+        return not dated and not other
 
     def of_statuses(self, statuses: tuple[Status, ...]) -> Question:
         """The same question for those statuses instead of its own; for all of them where there are none."""
@@ -197,21 +260,14 @@ class Question:
         return other
 
     def walked_with_status(self, most: int) -> CTE:
-        """The first `most` e-mails in order: (status, passes), all conditions but the dates tested; of a grouped
-        question, those that pass."""
-        if self.grouped:
-            found = self.walk(most, extra=("status",)).subquery("found")
-            return _fence(select(cast(found.c.status, Text).label("status"), true().label("passes")), "around")
-        tests = [*(t.holds(Email) for t in self.texts), *self._plain()]
-        holds = func.coalesce(and_(true(), *tests), false())
-        owners = [getattr(Email, b.column).in_(b.ids) for b in self.belongs if isinstance(b.ids, Select)]
-        walked = select(cast(Email.status, Text).label("status"), holds.label("passes"))
-        return _fence(self._ordered(walked.where(self._owned, *owners, *self._range), most, False), "around")
+        """The first `most` e-mails of the walk of `base`: (status, whether all the other conditions hold)."""
+        passes = func.coalesce(and_(true(), *self.rest), false()).label("passes")
+        walked = self.base.walk(most, None, cast(Email.status, Text).label("status"), passes).subquery("walked")
+        return _fence(select(walked.c.status, walked.c.passes), "around")
 
-    def counted_loosely(self, most: int) -> Select[Any]:
-        """(walked, let through) of the first `most` e-mails in order, for a loose question."""
-        passes = and_(*(c.holds() for c in self.among), *(t.clause for t in self.tests)).label("passes")
-        walked = self._ordered(select(passes).where(self._owned, *self._range), most, False).subquery("walked")
+    def counted(self, most: int) -> Select[Any]:
+        """(walked, let through) of the first `most` e-mails of the walk of `base`."""
+        walked = self.walked_with_status(most)
         return select(func.count(), func.count().filter(walked.c.passes)).select_from(walked)
 
     def all_rows(self, columns: list[ColumnElement[Any]]) -> Select[Any]:
@@ -267,6 +323,12 @@ class Question:
     def _owned(self) -> ColumnElement[bool]:
         return Email.organisation_id == self.organisation_id
 
+    @property
+    def _own(self) -> list[ColumnElement[bool]]:
+        """The organisation's, for a walk: nothing to test where whose the e-mails are was looked up in it, for those
+        indexes do not carry it. Rows are tested once more when they are shown."""
+        return [] if self.belongs or any(t.owned for t in self.tests) else [self._owned]
+
     @cached_property
     def _range(self) -> list[ColumnElement[bool]]:
         if self.within is None:
@@ -283,7 +345,7 @@ class Question:
         return [*single, *(c.holds() for c in self.among), *(t.clause for t in self.tests)]
 
     def _of_owner(self, words: TextOfOwner | AmongOwners) -> ColumnElement[bool]:
-        return getattr(Email, words.column).in_(words.ids(self.organisation_id))
+        return getattr(Email, words.column).in_(words.ids())
 
     def _beyond(self, cursor: Cursor | None, at: Any = None, row_id: Any = None) -> list[ColumnElement[bool]]:
         """Strictly after the cursor in the direction it looks (a row-value comparison, which the index understands)."""
@@ -307,11 +369,14 @@ class Question:
 
 
 def measures(walked: CTE, page: CTE, wanted: int, texts: list[Any]) -> Select[Any]:
-    """One row: how many e-mails were walked and how many hold each of the words; NULL where the page is full."""
+    """One row: how many e-mails were walked, how many hold each of the words, and how many subjects of the whole table
+    hold their rarest word (0 where that is not known); NULL where the page is full."""
     full = select(func.count()).select_from(page).scalar_subquery() >= wanted
     numbers = [select(func.count()).select_from(walked).scalar_subquery()]
     for words in texts:
         numbers.append(select(func.count()).select_from(walked).where(words.holds(walked.c)).scalar_subquery())
+    known = [words.hits for words in texts if isinstance(words, WordsOfSubject)]
+    numbers.append(known[0] if known else literal_column("0"))
     return select(*(case((~full, number)).label(f"measure_{i}") for i, number in enumerate(numbers)))
 
 

@@ -1,0 +1,128 @@
+"""What pages and counts touch in a table of twenty thousand e-mails: walks end soon, and their indexes say enough."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import psycopg
+import pytest
+from sqlalchemy import event, text
+
+from bench import filling
+from extensions import db
+from history import HistoryFilter, Scope, around, pages
+from history.query import Question
+from models import User
+
+COUNT = 20_000
+
+
+@pytest.fixture
+def large(app: Any) -> Iterator[psycopg.Connection]:
+    """A connection of our own to a table of COUNT e-mails."""
+    address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address) as connection:
+        filling.fill(connection, COUNT)
+        yield connection
+
+
+def statements(string: str) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]], int]:
+    """(of the page, of all that stands around it, rows) as the organisation's list sends them."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        sent.append((statement, values))
+
+    user = db.session.get_one(User, 1)
+    filter_ = HistoryFilter.from_query(parse_qsl(string))
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        question = Question(Scope(1), filter_, datetime.now(UTC))
+        found = pages.answer(question, filter_, counted=False)
+        around.read(question, user, tabs=True, count=found.count is pages.UNCOUNTED)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    page = [one for one in sent if "sender_paused" in one[0]]
+    return page, [one for one in sent if one not in page], len(found.rows)
+
+
+def plans(connection: psycopg.Connection, sent: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+    found = []
+    for statement, values in sent:
+        rows = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values).fetchall()
+        found.append((rows[0][0] if not isinstance(rows[0][0], str) else json.loads(rows[0][0]))[0]["Plan"])
+    return found
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+QUERIES = (
+    "", "status=error", "status=waiting&date_field=sent", "date_field=sent&period=year",
+    "date_field=updated&period=year",
+    "date_field=updated&status=uncertain", "type=convocation", "type=free&attachment=yes", "resent=no", "resent=yes",
+    "treated=no", "treated=yes", "sender=formation1@bench.example", "by=person3@bench.example&type=invoice",
+    "by=person3@bench.example&status=uncertain", "reason=mailbox_full", "reason=spam&type=certificate",
+    "subject=convocation", "session=secouriste",
+)  # fmt: skip
+
+
+def test_pages_and_counts_never_read_the_table(large: psycopg.Connection) -> None:
+    """Of the 12,000 e-mails of the organisation, no page and no count looks up more than a walk of 2,000 in the table;
+    what an index carries is not looked up at all."""
+    for string in QUERIES:
+        page, counts, _rows = statements(string)
+        assert len(page) <= 2 and len(counts) == 1, string
+        for plan in plans(large, [*page, *counts]):
+            for node in nodes(plan):
+                if node.get("Relation Name") == "email" and node["Node Type"] != "Index Only Scan":
+                    read = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+                    assert node["Node Type"] != "Seq Scan", string
+                    assert read <= pages.COUNTED_NEAR + 100, (string, node["Node Type"], read)
+
+
+@pytest.mark.parametrize(
+    "string",
+    ["", "status=error", "date_field=sent&period=year", "date_field=updated&period=year", "treated=no", "resent=yes",
+     "sender=formation1@bench.example", "by=person3@bench.example", "reason=mailbox_full", "type=convocation"],
+)  # fmt: skip
+def test_counts_are_made_in_an_index_alone(large: psycopg.Connection, string: str) -> None:
+    _page, counts, _rows = statements(string)
+    met = [n for plan in plans(large, counts) for n in nodes(plan) if n.get("Relation Name") == "email"]
+    assert met and {node["Node Type"] for node in met} == {"Index Only Scan"}
+    assert sum(node["Heap Fetches"] for node in met) == 0
+
+
+def test_words_are_folded_once_whatever_the_plan(large: psycopg.Connection) -> None:
+    """A plan made for all values would fold what was typed again for every e-mail it tests."""
+    for string in ("subject=convocation+excel", "recipient=xyzzy", "contact=xyzzy", "session=xyzzy"):
+        page, counts, _rows = statements(string)
+        for statement, _values in [*page, *counts]:
+            for called in ("words_query(", "regexp_replace("):
+                for before in statement.split(called)[:-1]:
+                    assert "SELECT" in before[-40:] or "unnest(" in before[-40:], (string, before[-60:])
+
+
+def test_a_page_far_down_is_found_by_all_ways(large: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Near, further on (a thin walk too) and by their own index, words give the same e-mails."""
+    strings = ("recipient=petit", "contact=martin", "recipient=petit&subject=convocation", "subject=excel",
+               "recipient=petit&type=free", "subject=excel+convocation", "session=ref-12", "segment=G-tagged",
+               "recipient=petit&session=secouriste")  # fmt: skip
+    monkeypatch.setattr(pages, "_NEAR", 40)
+    for string in strings:
+        filter_, found = HistoryFilter.from_query(parse_qsl(string)), []
+        for reach in (0, 30_000):
+            monkeypatch.setattr(pages, "_reach", lambda *_given, reach=reach: reach)
+            page = pages.browse(Scope(1), filter_)
+            further = pages.browse(Scope(1), filter_.with_(cursor=page.next)) if page.next else None
+            found.append([row.id for row in [*page.rows, *(further.rows if further else [])]])
+        everything = Question(Scope(1), filter_, datetime.now(UTC)).all_rows([text("email.id")])
+        ids = db.session.execute(everything.limit(100)).scalars().all()
+        assert found[0] == found[1] == list(ids)[: len(found[0])] and found[0], string
