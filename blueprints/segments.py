@@ -12,6 +12,7 @@ from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 from wtforms import IntegerField, SelectField, SelectMultipleField, StringField, ValidationError
+from wtforms.validators import Optional
 
 from blueprints.forms import BaseForm, Line, Needed
 from blueprints.own_origin import own_path
@@ -39,7 +40,7 @@ class SegmentForm(BaseForm):
     country = SelectMultipleField(N_("Pays"), validate_choice=False)
     offer = SelectMultipleField(N_("Offre"), validate_choice=False)
     last = SelectField(N_("Dernière session"), validate_choice=False)
-    days = IntegerField(N_("Nombre de jours"))
+    days = IntegerField(N_("Nombre de jours"), [Optional()])  # a browser sends it empty
     session = SelectField(N_("Session"), validate_choice=False)
 
     def __init__(self, segment: Segment, rule: Rule | None, **kwargs: Any) -> None:
