@@ -28,6 +28,7 @@ SITE_MAP = {
     "spaces": None,
     "segments": "/segments",
     "views": None,
+    "todo": None,
     "emails": "/emails",
     "exports": "/exports",
     "events": "/events",

@@ -150,7 +150,20 @@ def account() -> AnyResponse:
             flash(_("Votre mot de passe est changé. Vos autres appareils sont déconnectés."), "success")
             return redirect(url_for("auth.account"), 303)
         form.current.errors = [_("Ce n'est pas votre mot de passe actuel.")]
-    return page("auth/account.html", status=_WRONG if request.method == "POST" else 200, form=form)
+    status = _WRONG if request.method == "POST" else 200
+    return page("auth/account.html", status=status, form=form, digest=accounts.wants_digest(current_user))
+
+
+@blueprint.post("/account/digest")
+@allow(Permission.READ)
+def digest() -> AnyResponse:
+    accounts.prefer_digest(current_user, request.form.get("digest") == "1")
+    db.session.commit()
+    if accounts.wants_digest(current_user):
+        flash(_("Vous recevrez chaque matin ouvré ce qui reste à traiter."), "success")
+    else:
+        flash(_("Vous ne recevrez plus le récapitulatif du matin."), "success")
+    return redirect(url_for("auth.account"), 303)
 
 
 @blueprint.post("/language")

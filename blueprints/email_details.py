@@ -64,7 +64,8 @@ def context(detail: Detail, mistake: str | None = None, typed: str | None = None
     return {
         "detail": detail,
         "remedy": remedy(detail),
-        "timeline": [_happening(event) for event in detail.events],
+        "timeline": _timeline(detail),
+        "treating": _treating(detail, failed),
         "files": _files(detail),
         "resend": _resend(detail, failed, mistake, typed) if may and final else None,
         "resend_refused": "" if may or not failed else _("Seul un administrateur peut renvoyer cet e-mail."),
@@ -111,6 +112,35 @@ def _resend(detail: Detail, failed: bool, mistake: str | None, typed: str | None
         open=bool(mistake) or (failed and not detail.resends and not (row.reason and row.reason.silent)),
         error=mistake,
     )
+
+
+def _timeline(detail: Detail) -> list[dict[str, Any]]:
+    """What happened, oldest first; what a person noted stands among it at its time, or last where it failed again."""
+    lines = [(event.occurred_at, _happening(event)) for event in detail.events]
+    if detail.treated is not None:
+        at, by, note = detail.treated
+        said = [_("par %(name)s", name=by)] if by else []
+        said += [_("note : %(note)s", note=note)] if note else []
+        title = _("Marqué comme traité") if at else _("Avait été marqué comme traité, puis a échoué de nouveau")
+        line = {
+            "icon": "clipboard-check", "title": title, "time": moment(at) if at else "", "tone": "neutral",
+            "sub": " · ".join(said), "words": "",
+        }  # fmt: skip
+        place = sum(happened <= at for happened, _line in lines) if at else len(lines)
+        lines.insert(place, (at or detail.row.updated_at, line))
+    return [line for _at, line in lines]
+
+
+def _treating(detail: Detail, failed: bool) -> str:
+    """What the screen offers about dealing with it: mark, reopen, arrived (a resend did: nothing to do), or nothing."""
+    listed = failed or detail.row.status is Status.UNCERTAIN
+    if not listed or (detail.row.reason and detail.row.reason.silent):
+        return ""
+    if detail.treated and detail.treated.at:
+        return "reopen"
+    if any(other.status in (Status.DELIVERED, Status.OPENED) for other in detail.resends):
+        return "arrived"
+    return "mark"
 
 
 def _happening(event: Event) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 import i18n
 from blueprints import problems
 from extensions import db, login, settings
-from history import export_jobs, short_links, views
+from history import short_links, views
 from i18n import _
 from models import Export, User
 from models.words import Permission
@@ -193,13 +193,16 @@ def setup(app: Flask) -> None:
 def ready_exports() -> list[Export]:
     """The person's exports that are ready and not yet fetched; asked once a request."""
     if "ready_exports" not in g:
-        if not current_user.is_authenticated:
-            g.ready_exports = []
-        elif "pinned_views" in g:  # the page has read its views already
-            g.ready_exports = export_jobs.unseen(current_user)
-        else:
-            g.pinned_views, g.ready_exports = views.beside(current_user)
+        known = views.beside(current_user) if current_user.is_authenticated else ([], [], 0)
+        pinned, g.ready_exports, g.untreated = known
+        g.setdefault("pinned_views", pinned)  # a page may have read them already
     return g.ready_exports
+
+
+def _to_treat() -> str:
+    """How many failures nobody has dealt with, as the navigation says it; asked with the exports."""
+    ready_exports()
+    return f"{views.MOST_COUNTED}+" if g.untreated > views.MOST_COUNTED else str(g.untreated or "")
 
 
 def _pinned() -> list[dict[str, Any]]:
@@ -234,9 +237,12 @@ def nav() -> list[dict[str, Any]]:
         item(_("Entreprises"), "building", url_for("contacts.index", kind="companies")),
         item(_("Intervenants"), "presentation", url_for("contacts.index", kind="trainers")),
         item(_("Clients"), "user", url_for("contacts.index", kind="customers")),
+        item(_("Financeurs"), "stack-2", url_for("contacts.index", kind="funders")),
+        item(_("Programmes"), "clipboard-list", url_for("programmes.index")),
     ]
     items = [
         item(_("Tableau de bord"), "layout-dashboard", url_for("dashboard.home")),
+        item(_("À traiter"), "clipboard-check", url_for("todo.index")) | {"count": _to_treat()},
         item(_("Sessions"), "calendar", url_for("sessions.index")),
         item(_("Opportunités"), "briefcase", url_for("opportunities.index")),
         item(_("Données"), "users", url_for("contacts.index", kind="learners"), *contacts),

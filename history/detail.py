@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 
 from extensions import db
 from history.rows import COLUMNS, Row, by_public_id
-from models import Address, Attachment, Blob, DeliveryEvent, Email, EmailContent, Sender
+from models import Address, Attachment, Blob, DeliveryEvent, Email, EmailContent, Sender, User
 from models.words import EventKind, Reason, Status
 
 # A page of events; what repeats more often (an image loaded again and again) is cut, the oldest kept.
@@ -55,6 +55,14 @@ class Relative(NamedTuple):
     created_at: datetime
 
 
+class Treated(NamedTuple):
+    """That a person has dealt with a failure; `at` is None where it failed again since. Nothing of it is a fact."""
+
+    at: datetime | None
+    by: str
+    note: str
+
+
 @dataclass(frozen=True)
 class Detail:
     """What the expanded row and the e-mail's own page show, the body aside."""
@@ -68,6 +76,7 @@ class Detail:
     default_sender: bool
     size: int | None  # bytes of the whole message
     sha256: str | None
+    treated: Treated | None = None
 
 
 class File(NamedTuple):
@@ -96,14 +105,15 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
     extra = [
         _events().label("events"), _family(Email.resend_of_id, upwards=True).label("resend_of"),
         _family(Email.id, upwards=False).label("resends"), Sender.name.label("sender_name"), Sender.reply_to,
-        Sender.is_default, EmailContent.size, EmailContent.sha256,
+        Sender.is_default, EmailContent.size, EmailContent.sha256, Email.treated_at, Email.treated_note,
+        select(User.name).where(User.id == Email.treated_by_id).correlate(Email).scalar_subquery(),
     ]  # fmt: skip
     statement = by_public_id(organisation_id, [public_id]).add_columns(*extra)
     statement = statement.outerjoin(EmailContent, EmailContent.email_id == Email.id)
     found = db.session.execute(statement).one_or_none()
     if found is None:
         return None
-    row, (events, above, below, sender_name, reply_to, is_default, size, sha256) = (
+    row, (events, above, below, sender_name, reply_to, is_default, size, sha256, at, note, by) = (
         Row(*found[: len(COLUMNS)]),
         found[len(COLUMNS) :],
     )
@@ -111,7 +121,7 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
     return Detail(
         row=row, events=[_event(parts) for parts in events or ()], resend_of=parents[0] if parents else None,
         resends=list(_relatives(below)), sender_name=sender_name, reply_to=reply_to, default_sender=is_default,
-        size=size, sha256=sha256,
+        size=size, sha256=sha256, treated=Treated(at, by or "", note) if at or by or note else None,
     )  # fmt: skip
 
 

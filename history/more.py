@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, literal_column, select
 
 from extensions import db
-from history import segments
+from history import segments, untreated
 from history.conditions import Among, AmongOwners, Test
 from models import Address, Email, Segment, Sender, User
-from models.words import Mark, Reason
+from models.words import Mark
 
 if TYPE_CHECKING:
     from history.columns import Ask
@@ -25,7 +25,6 @@ FIELDS = ("segment", "sender", "by", "reason", "operator", "resent", "treated")
 _FAILURE = literal_column("email.status IN ('undeliverable', 'failed')")
 _RESENT = literal_column(f"(email.marks & {Mark.RESENT.value}) <> 0")
 _NOT_RESENT = literal_column(f"(email.marks & {Mark.RESENT.value}) = 0")
-_SILENT = tuple(reason.value for reason in Reason if reason.silent)
 
 
 def conditions(ask: Ask) -> Iterable[Any]:
@@ -57,8 +56,7 @@ def _flags(resent: str, treated: str) -> Iterable[Test]:
     if treated == "yes":
         yield Test(Email.treated_at.is_not(None), indexed=True)
     elif treated == "no":  # failures nobody has dealt with; what a person or the calendar decided is none
-        silent = ", ".join(f"'{value}'" for value in _SILENT)
-        counted = literal_column(f"coalesce(email.reason, '') NOT IN ({silent})")
+        counted = literal_column(f"{untreated.COUNTS} AND NOT {untreated.CARRIED_ON}")
         yield Test(_FAILURE & Email.treated_at.is_(None) & counted, indexed=True)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm.attributes import flag_modified
 
 from extensions import db
-from history import export_jobs
+from history import export_jobs, untreated
 from history.columns import COLUMNS
 from history.filters import HistoryFilter
 from history.scope import Kind
@@ -23,6 +23,9 @@ from models.words import Role
 
 LONGEST_NAME = 80
 MOST_PINNED = 12
+# The navigation counts failures up to here, among so many of the newest.
+MOST_COUNTED = 99
+_COUNTED_AMONG = 2_000
 
 
 def canonical(query: str) -> str:
@@ -56,9 +59,9 @@ def listed(user: User) -> list[SavedView]:
     return list(db.session.scalars(query.order_by(func.fold_text(SavedView.name), SavedView.id).limit(200)))
 
 
-def beside(user: User) -> tuple[list[tuple[str, str, str]], list[Export]]:
-    """What stands around every page, in one statement: (name, public id, query) of the pinned views, and
-    export_jobs.unseen()."""
+def beside(user: User) -> tuple[list[tuple[str, str, str]], list[Export], int]:
+    """What stands around every page, in one statement: (name, public id, query) of the pinned views,
+    export_jobs.unseen(), and how many failures are to be dealt with (up to MOST_COUNTED + 1)."""
     pins = select(SavedView.name, SavedView.public_id, SavedView.query)
     pins = pins.where(visible(user), SavedView.pinned, ~SavedView.link)
     pinned_views = pins.order_by(SavedView.name).limit(MOST_PINNED).subquery("pinned")
@@ -66,11 +69,13 @@ def beside(user: User) -> tuple[list[tuple[str, str, str]], list[Export]]:
     listed = select(
         select(func.jsonb_agg(func.jsonb_build_array(*pinned_views.c))).scalar_subquery(),
         select(func.array_agg(unseen.c.id)).scalar_subquery(),
+        text(f"(SELECT count(*) FROM ({untreated.COUNTED}) AS counted) AS failures"),
     )
-    pairs, ready = db.session.execute(listed).one()
+    bounds = {"o": user.organisation_id, "most": _COUNTED_AMONG, "counted": MOST_COUNTED + 1}
+    pairs, ready, failures = db.session.execute(listed, bounds).one()
     fetchable = select(Export).where(Export.id.in_(ready or [])).order_by(Export.created_at)
     exports = list(db.session.scalars(fetchable)) if ready else []
-    return [(name, public_id, query) for name, public_id, query in pairs or []], exports
+    return [(name, public_id, query) for name, public_id, query in pairs or []], exports, failures
 
 
 def may_change(user: User, view: SavedView) -> bool:

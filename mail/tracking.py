@@ -16,7 +16,12 @@ from sqlalchemy import Connection
 from extensions import db
 from mail.announcing import ANNOUNCED, HEARD
 from mail.fold import LEFT_RANKS, Fact
-from models.words import MARK_OF_KIND, Mark, verdict
+from models.words import MARK_OF_KIND, Mark, Reason, verdict
+
+# What somebody dealt with is to be dealt with again: a failure after that, or one they could not know of.
+_SILENT = ", ".join(f"'{reason.value}'" for reason in Reason if reason.silent)
+FAILS_AGAIN = f"""best.status IN ('undeliverable', 'failed') AND coalesce(best.reason, '') NOT IN ({_SILENT})
+          AND (best.occurred_at > email.treated_at OR email.status NOT IN ('undeliverable', 'failed'))"""
 
 # Parts of a WITH; the outbox puts its own moves beside them so that one statement settles a batch.
 RECORD = f"""
@@ -51,14 +56,15 @@ incoming AS MATERIALIZED (
     marks = email.marks | news.mark,
     sent_at = least(email.sent_at, news.left_at),
     updated_at = clock_timestamp(),
-    (status, reason, status_rank, status_occurred_at, status_source, status_event_id) = (
+    (status, reason, status_rank, status_occurred_at, status_source, status_event_id, treated_at) = (
       SELECT
         CASE WHEN wins THEN best.status ELSE email.status END,
         CASE WHEN wins THEN best.reason ELSE email.reason END,
         CASE WHEN wins THEN best.rank ELSE email.status_rank END,
         CASE WHEN wins THEN best.occurred_at ELSE email.status_occurred_at END,
         CASE WHEN wins THEN best.source ELSE email.status_source END,
-        CASE WHEN wins THEN best.source_event_id ELSE email.status_event_id END
+        CASE WHEN wins THEN best.source_event_id ELSE email.status_event_id END,
+        CASE WHEN wins AND {FAILS_AGAIN} THEN NULL ELSE email.treated_at END
       FROM (SELECT coalesce(
         (best.rank, best.occurred_at, best.source COLLATE "C", best.source_event_id COLLATE "C")
         > (email.status_rank, email.status_occurred_at, email.status_source COLLATE "C",

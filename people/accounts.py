@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import datetime
 from functools import lru_cache
 
 from argon2 import PasswordHasher
@@ -108,3 +109,20 @@ def new_token(user: User, name: str, scopes: str = "read send") -> tuple[ApiToke
     )
     db.session.add(token)
     return token, secret
+
+
+def wants_digest(user: User) -> bool:
+    """Whether the person gets the digest of what is to be dealt with: as they chose, else admins do."""
+    chosen = user.preferences.get("digest")
+    return chosen if isinstance(chosen, bool) else user.role is Role.ADMIN
+
+
+def prefer_digest(user: User, wanted: bool) -> None:
+    """Send the digest to that person, or not; the caller commits."""
+    user.preferences = {**user.preferences, "digest": wanted}
+
+
+def digest_at(user: User) -> datetime | None:
+    """When the person was last told what is to be dealt with (planning.digest)."""
+    kept = user.preferences.get("digest_at")
+    return datetime.fromisoformat(kept) if isinstance(kept, str) else None

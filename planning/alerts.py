@@ -62,7 +62,7 @@ def alert(organisation: Organisation, now: datetime | None = None) -> int:
     for key in db.session.scalars(sent):
         del keys[key]
     people = _responsible(organisation) if keys else []
-    sender = _sender(organisation) if keys else None
+    sender = sender_of(organisation) if keys else None
     if keys and (sender is None or not people):
         log.warning("organisation %s: nobody can be alerted", organisation.id)
         return 0
@@ -83,15 +83,16 @@ def _key(matrix: Matrix, organisation: Organisation) -> str:
 def _responsible(organisation: Organisation) -> list[User]:
     """The active admins and managers who can be written to."""
     query = select(User).where(User.organisation_id == organisation.id, User.active, User.role.in_(_ROLES))
-    return [user for user in db.session.scalars(query.order_by(User.id)) if unreachable(_as_contact(user)) is None]
+    return [user for user in db.session.scalars(query.order_by(User.id)) if unreachable(as_contact(user)) is None]
 
 
-def _sender(organisation: Organisation) -> Sender | None:
+def sender_of(organisation: Organisation) -> Sender | None:
+    """What a letter of the house to its own people leaves from: the default sender, else the first."""
     query = select(Sender).where(Sender.organisation_id == organisation.id)
     return db.session.scalars(query.order_by(Sender.is_default.desc(), Sender.id).limit(1)).first()
 
 
-def _as_contact(user: User) -> Contact:
+def as_contact(user: User) -> Contact:
     """A user as a letter's recipient; never kept."""
     return Contact(kind=ContactKind.LEARNER, name=user.name, email=user.email, language=user.language)
 
@@ -101,13 +102,13 @@ def _draft(matrix: Matrix, about: TrainingSession, organisation: Organisation, u
     say = english().gettext if user.language == "en" else french
     words = letters.default(EmailType.ALERT.value, user.language)
     said = {
-        "title": _plain(matrix.title),
+        "title": plain(matrix.title),
         "when": say(_WHEN[matrix.days_left(organisation.timezone) or 1]),
         "people": "\n".join(_lines(matrix, say)),
         "link": f"{settings().base_url}/sessions/{matrix.public_id}/completeness",
     }
     words = replace(words, subject=words.subject % said, message=words.message % said)
-    return Writing(EmailType.ALERT.value, {user.language: words}, organisation, about).draft(_as_contact(user))
+    return Writing(EmailType.ALERT.value, {user.language: words}, organisation, about).draft(as_contact(user))
 
 
 def _lines(matrix: Matrix, say: Callable[[str], str]) -> list[str]:
@@ -116,8 +117,8 @@ def _lines(matrix: Matrix, say: Callable[[str], str]) -> list[str]:
     lines = []
     for row in matrix.missing[:MOST_PEOPLE]:
         what = ", ".join(f"{say(cell.type.label)} ({say(_why(cell)).lower()})" for cell in row.missing)
-        phone = _plain(row.person.phone) or say(_NO_PHONE)
-        lines.append(f"- **{_plain(row.person.name)}**, {phone}{colon} {what}")
+        phone = plain(row.person.phone) or say(_NO_PHONE)
+        lines.append(f"- **{plain(row.person.name)}**, {phone}{colon} {what}")
     more = len(matrix.missing) - MOST_PEOPLE
     return [*lines, "- " + say(_MORE) % {"number": more}] if more > 0 else lines
 
@@ -126,6 +127,6 @@ def _why(cell: Cell) -> str:
     return cell.sent.reason.label if cell.sent and cell.sent.reason else cell.state.label
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A name as typed by somebody, without what a letter would take for a merge tag or for bold."""
     return " ".join(text.replace("{", "(").replace("}", ")").replace("*", "").split())

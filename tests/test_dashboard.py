@@ -41,7 +41,7 @@ def test_sessions_at_risk_failures_and_the_day(client: Browser, cassiopee: House
     staff.get("/")
     assert [h.text_content() for h in staff.html.xpath("//article//h3")] == ["Plus tard", "Demain"]  # 4 missing, then 2
     assert "Boréal" not in staff.text()
-    failures = staff.html.xpath("//a[contains(@href, 'treated=no')]")[0]
+    failures = staff.html.xpath("//a[@class='stat'][@href='/todo']")[0]
     assert failures.xpath("string(.//*[@class='stat-value'])") == "1"
     assert staff.html.xpath("//ul[@class='callers']//a/@href").count("tel:0611223344") == 2
     assert f"/sessions/{soon.public_id}/completeness" in staff.html.xpath("//article//h3/a/@href")

@@ -18,7 +18,7 @@ DEEP = BELOW | {"documents", "mail", "planning", "history", "people", "webhooks"
 MAY_IMPORT = {
     "words": set(), "places": set(), "errors": set(), "config": {"places"},
     "i18n": LEAVES, "extensions": LEAVES, "models": BASE,
-    "documents": BELOW, "mail": BELOW | {"documents"}, "planning": BELOW | {"documents", "mail", "people"},
+    "documents": BELOW, "mail": BELOW | {"documents"}, "planning": BELOW | {"documents", "mail", "people", "history"},
     "history": BELOW | {"documents"}, "people": BELOW, "webhooks": BELOW | {"mail", "history"},
     "jobs": DEEP, "blueprints": DEEP, "cli": DEEP,
 }  # fmt: skip

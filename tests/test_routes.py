@@ -33,6 +33,7 @@ from models import (
     EventOutcome,
     Export,
     Opportunity,
+    Programme,
     SavedView,
     Segment,
     Stage,
@@ -54,6 +55,7 @@ from webhooks import endpoints, signing
 
 CANARY = "Zzcanari"
 METHODS = ("GET", "POST")
+_MOMENT = "2026-11-22T09:14:00+00:00"
 
 
 def rules(app: Flask) -> list[tuple[Rule, str]]:
@@ -86,14 +88,15 @@ class World:
     document: Document
     event: BusinessEvent
     source: BillingSource
+    programme: Programme
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
         own = {
             "sessions": self.session, "compose": self.session, "imports": self.session,
             "completeness": self.session, "opportunities": self.opportunity, "spaces": self.session,
-            "documents": self.session, "evaluations": self.session,
-            "contacts": self.learner, "emails": self.email, "exports": self.export,
+            "documents": self.session, "evaluations": self.session, "programmes": self.programme,
+            "contacts": self.learner, "todo": self.email, "emails": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook, "planned": self.session, "automations": self.session, "events": self.event,
             "billing_sources": self.source,
@@ -122,6 +125,8 @@ class World:
             "segments.members": {"contact": self.learner.public_id},
             "views.keep": {"query": "status=error", "name": "x"}, "views.change": {"name": "x", "shared": "1"},
             "views.shorten": {"query": "status=error"}, "views.columns": {"list": "global"},
+            "todo.treat": {"what": "cause", "cause": "spam", "domain": "x.example", "seen": _MOMENT},
+            "todo.undo": {"at": _MOMENT, "oldest": _MOMENT, "newest": _MOMENT},
             "auth.language": {"language": "fr"},
             "auth.theme": {"theme": "dark"},
         }.get(rule.endpoint, {})  # fmt: skip
@@ -165,11 +170,12 @@ def world(cassiopee: House, boreale: House) -> World:
     ]
     db.session.add(template)
     kind = TrainingType(organisation_id=cassiopee.id, name=CANARY, required=["convocation"])
+    programme = Programme(organisation_id=cassiopee.id, title=CANARY)
     document = Document(
         organisation_id=cassiopee.id, training_session_id=made.id, contact_id=learner.id,
         kind=DocumentKind.CONVOCATION, filename=f"{CANARY}.pdf", sha256=file.sha256,
     )  # fmt: skip
-    db.session.add_all([segment, view, kind, document])
+    db.session.add_all([segment, view, kind, document, programme])
     db.session.commit()
     opportunity = Opportunity(organisation_id=cassiopee.id, title=CANARY, contact_id=learner.id, stage=Stage.LEAD)
     db.session.add(opportunity)
@@ -188,7 +194,7 @@ def world(cassiopee: House, boreale: House) -> World:
         cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
         template=template,
         opportunity=opportunity,
-        told=told, event=event, source=source, document=document,
+        told=told, event=event, source=source, document=document, programme=programme,
     )  # fmt: skip
 
 
@@ -199,7 +205,7 @@ def kept(house: House) -> str:
               "opportunity",
               "api_token", "segment", "(SELECT * FROM saved_view WHERE shared)", "webhook_endpoint", "webhook_delivery",
               "template", "template_version",
-              "automation", "planned_email", "business_event", "billing_source", "document", "evaluation")
+              "automation", "planned_email", "business_event", "billing_source", "document", "evaluation", "programme")
     query = "SELECT coalesce(jsonb_agg(t ORDER BY t.id), '[]') FROM {} t WHERE organisation_id = :o"
     own = {"o": house.id}
     rows = [db.session.execute(text(query.format(table)), own).scalar_one() for table in tables]

@@ -1,0 +1,77 @@
+"""treat, reopen: a person says that a failure is dealt with, or takes it back. The only writer of treated_*, but for
+mail.tracking: when the e-mail fails again later, the recording itself makes it untreated, and keeps who and the note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, func, select, update
+
+from extensions import db
+from models import Email, User
+from models.words import Status
+
+LONGEST_NOTE = 500
+_TREATABLE = (Status.UNDELIVERABLE, Status.FAILED, Status.UNCERTAIN)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One press of the button, by which it can be undone: its moment, and the span of the e-mails' own dates."""
+
+    at: datetime
+    oldest: datetime
+    newest: datetime
+    count: int
+
+
+def treat(emails: Sequence[int], by: User, note: str = "") -> Batch | None:
+    """Mark those e-mails (ids) of the person's organisation as dealt with, in the caller's transaction.
+
+    None where there was nothing left to mark: somebody else was first, or they have arrived.
+    """
+    values = {"treated_at": func.now(), "treated_by_id": by.id, "treated_note": " ".join(note.split())[:LONGEST_NOTE]}
+    marked = db.session.execute(
+        update(Email)
+        .where(
+            Email.organisation_id == by.organisation_id, Email.id.in_(emails), Email.treated_at.is_(None),
+            Email.status.in_(_TREATABLE),
+        )
+        .values(values).returning(Email.treated_at, Email.created_at)
+        .execution_options(synchronize_session=False)
+    ).all()  # fmt: skip
+    if not marked:
+        return None
+    made = [created for _at, created in marked]
+    return Batch(marked[0][0], min(made), max(made), len(marked))
+
+
+def ids_of(public_ids: Sequence[str], by: User) -> list[int]:
+    """The ids of those e-mails, where they are the organisation's."""
+    query = select(Email.id).where(Email.organisation_id == by.organisation_id, Email.public_id.in_(public_ids))
+    return list(db.session.scalars(query))
+
+
+def undo(by: User, at: datetime, oldest: datetime, newest: datetime) -> int:
+    """Take back what that person marked at that moment, in the caller's transaction; how many e-mails that were."""
+    return _reopened(
+        Email.treated_by_id == by.id, Email.treated_at == at, Email.created_at.between(oldest, newest),
+        Email.organisation_id == by.organisation_id,
+    )  # fmt: skip
+
+
+def reopen(email: Email) -> bool:
+    """Make one e-mail untreated again, whoever marked it, in the caller's transaction."""
+    return _reopened(Email.id == email.id, Email.treated_at.is_not(None)) == 1
+
+
+def _reopened(*which: Any) -> int:
+    values = {"treated_at": None, "treated_by_id": None, "treated_note": ""}
+    statement = update(Email).where(*which).values(values).execution_options(synchronize_session=False)
+    result: CursorResult[Any] = db.session.execute(statement)  # type: ignore[assignment]
+    db.session.expire_all()
+    return result.rowcount
