@@ -22,6 +22,7 @@ from planning.received import Filter
 
 blueprint = Blueprint("events", __name__)
 _LONGEST = 200
+_ORDER = ("id", "type", "occurred_at", "customer", "data")
 
 
 @blueprint.get("")
@@ -61,7 +62,8 @@ def again(public_id: str) -> Response:
 
 
 def _shown(found: BusinessEvent, asking: bool = False) -> Response:
-    payload = json.dumps(found.payload, ensure_ascii=False, indent=2)
+    told = {name: found.payload[name] for name in _ORDER if name in found.payload}  # as programs write it
+    payload = json.dumps(told, ensure_ascii=False, indent=2)
     return page(
         "events/event.html", event=found, asking=asking, payload=payload, why=received.why(found),
         remedy=received.remedy(found), type_label=type_label, api=received.API,
