@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
-from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField
+from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField, ValidationError
 
 import i18n
 from blueprints.forms import BaseForm, Line, MailAddress, Needed, Text
 from blueprints.history_views import render_history
-from blueprints.support import allow, get_or_404, page
+from blueprints.support import allow, get_or_404, page, wants_partial
 from extensions import db
 from history import Scope, segments
 from i18n import N_, _
@@ -45,7 +45,9 @@ class ContactForm(BaseForm):
         N_("Référence"), [Line(60)], description=N_("Le numéro qu'utilisent vos autres logiciels.")
     )  # fmt: skip
     language = SelectField(N_("Langue des e-mails"))
-    company_id = SelectField(N_("Entreprise"), coerce=int)
+    company = StringField(
+        N_("Entreprise"), [Line(240)], description=N_("Écrivez le début de son nom, puis choisissez-la.")
+    )  # fmt: skip
     tags = StringField(
         N_("Étiquettes"), [Line(1000)], description=N_("Séparées par des virgules ; les segments s'en servent.")
     )  # fmt: skip
@@ -55,6 +57,8 @@ class ContactForm(BaseForm):
 
     def __init__(self, kind: ContactKind, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.found: Contact | None = None  # the company that the form names
+        self.offered: list[Contact] = []  # those it may mean
         self.language.choices = list(i18n.LANGUAGES.items())
         self.country.choices = [("", "—"), *contacts.countries(i18n.language())]
         if not self.is_submitted():
@@ -63,22 +67,36 @@ class ContactForm(BaseForm):
         elif "country" not in request.form:  # a form that does not ask keeps what is there
             self.country.data = self.country.object_data or "FR"
         if kind in contacts.NAMED:
-            del self.first_name, self.last_name, self.company_id
+            del self.first_name, self.last_name, self.company
         else:
             del self.name
-            listed = contacts.companies(current_user.organisation_id)
-            chosen = self.company_id.object_data
-            if chosen and chosen not in dict(listed):
-                listed.append((chosen, _("Entreprise actuelle")))
-            self.company_id.choices = [(0, "—"), *listed]
+            now = self.company.object_data
+            if not self.is_submitted():
+                self.company.data = contacts.company_text(now) if now else ""
+
+    def validate_company(self, field: Any) -> None:
+        """The company that was chosen or named; several or none are offered to choose from."""
+        chosen = request.form.get("company_choice", "")
+        text = "" if chosen == "none" else chosen or field.data or ""
+        named, meant = contacts.companies_named(current_user.organisation_id, text) if text else ([], [])
+        if len(named) == 1 or not text:
+            self.found = named[0] if named else None
+            return
+        self.offered = named or meant
+        if named:
+            raise ValidationError(_("Plusieurs entreprises portent ce nom : choisissez la bonne."))
+        if meant:
+            raise ValidationError(_("Aucune entreprise ne porte exactement ce nom : choisissez parmi celles-ci."))
+        raise ValidationError(_("Aucune entreprise ne porte ce nom. Créez sa fiche d'abord, ou laissez ce champ vide."))
 
     def values(self) -> dict[str, Any]:
         """The columns of the contact."""
         found = {field.name: field.data for field in self if field.name != "csrf_token"}
         found["tags"] = contacts.read_tags(self.tags.data or "")
-        if "company_id" in found:
-            found["company_id"] = found["company_id"] or None
-        return {name: "" if value is None and name != "company_id" else value for name, value in found.items()}
+        texts = {name: "" if value is None else value for name, value in found.items() if name != "company"}
+        if "company" not in found:
+            return texts
+        return texts | {"company_id": self.found.id if self.found else None}
 
 
 def kind_or_404(plural: str) -> ContactKind:
@@ -97,6 +115,17 @@ def index(kind: str) -> Response:
     )  # fmt: skip
     response.headers["HX-Replace-Url"] = url_for("contacts.index", kind=kind, q=words or None)
     return response
+
+
+@blueprint.get("/companies/suggested")
+@allow(Permission.READ)
+def suggested_companies() -> Response:
+    """Companies whose names hold ?company=, as the options that a field proposes while one types."""
+    text = request.args.get("company", "").strip()[:200]
+    if not wants_partial():
+        return redirect(url_for("contacts.index", kind="companies", q=text or None), 303)  # type: ignore[return-value]
+    named, meant = contacts.companies_named(current_user.organisation_id, text)
+    return page("", "contacts/_companies.html", suggested=contacts.company_texts(named or meant))
 
 
 @blueprint.route("/<any(learners, companies, trainers, customers, funders):kind>/new", methods=["GET", "POST"])

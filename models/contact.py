@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Computed, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, bigid, created, one_of, owner, public_id, word
@@ -20,6 +20,7 @@ class Contact(Model):
         Index("ix_contact_company", "company_id"),
         Index("ix_contact_tags", "tags", postgresql_using="gin"),
         Index("ix_contact_reference", "organisation_id", "reference"),
+        Index("ix_contact_folded", "folded", postgresql_using="gin", postgresql_ops={"folded": "gin_trgm_ops"}),
     )
 
     id: Mapped[bigid]
@@ -41,5 +42,16 @@ class Contact(Model):
     notes: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     company_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="SET NULL"))
     created_at: Mapped[created]
+    # what is searched: name, address, phone (as typed, and without blanks), reference
+    folded: Mapped[str] = mapped_column(
+        Text,
+        Computed(
+            "fold_text(name || ' ' || first_name || ' ' || last_name || ' ' || email || ' ' || phone || ' ' || "
+            "replace(phone, ' ', '') || ' ' || reference)",
+            persisted=True,
+        ),
+        nullable=False,
+        deferred=True,
+    )
 
     company: Mapped[Contact | None] = relationship(remote_side="Contact.id")

@@ -12,13 +12,14 @@ from typing import Any
 from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy.orm import joinedload
 
 from extensions import db
 from i18n import LANGUAGES, _
 from models import Contact, Enrolment, TrainingSession
 from models.words import ContactKind
-from people.pages import Page, browse, matches
+from people import people_search
+from people.pages import PAGE, Page, browse
 
 LONGEST_ADDRESS = 254  # RFC 5321, erratum 1690
 # The domains most people in France write from: a near miss is likely a slip of the fingers.
@@ -32,6 +33,7 @@ COMMON_DOMAINS = (
 
 # Those who have one name, not a first and a last one.
 NAMED = (ContactKind.COMPANY, ContactKind.FUNDER)
+_ID_AT_THE_END = re.compile(r"(?:^|\()(C-[0-9a-z]{1,20})\)?$")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _NO_COUNTRY = {"EU", "EZ", "UN", "ZZ", "XA", "XB", "QO"}
 
@@ -76,33 +78,57 @@ def _likely_domain(domain: str) -> str | None:
 
 
 def listed(organisation_id: int, kind: ContactKind, words: str = "", cursor: str | None = None) -> Page:
-    """A page of contacts of one kind by name, with their companies; `words` over name, address, phone, reference."""
-    query = _of(organisation_id, words).where(Contact.kind == kind).options(joinedload(Contact.company))
-    return browse(query, (Contact.sort_name, Contact.id), cursor)
+    """A page of contacts of one kind by name, with their companies; `words` over name, address, phone, reference and
+    the company's name."""
+    query = people_search.narrowed(_of(organisation_id, kind), organisation_id, words, None if cursor else PAGE + 1)
+    return browse(query.options(joinedload(Contact.company)), (Contact.sort_name, Contact.id), cursor)
 
 
 def count(organisation_id: int, kind: ContactKind, words: str = "", most: int = 10_001) -> int:
     """How many there are, counted to `most`."""
-    query = _of(organisation_id, words).where(Contact.kind == kind).with_only_columns(Contact.id).limit(most)
-    return db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    query = _of(organisation_id, kind).where(*people_search.tests(organisation_id, words))
+    ids = query.with_only_columns(Contact.id).limit(most)
+    return db.session.scalar(select(func.count()).select_from(ids.subquery())) or 0
 
 
 def found(organisation_id: int, words: str, kinds: Sequence[ContactKind], *, without: int | None = None,
           most: int = 20) -> list[Contact]:  # fmt: skip
     """The first contacts that match, of those kinds, leaving out those enrolled in training session `without`."""
-    query = _of(organisation_id, words).where(Contact.kind.in_(kinds)).options(joinedload(Contact.company))
+    query = people_search.narrowed(_of(organisation_id, *kinds), organisation_id, words, most)
+    query = query.options(joinedload(Contact.company))
     if without is not None:
         enrolled = select(Enrolment.contact_id).where(Enrolment.training_session_id == without)
         query = query.where(Contact.id.not_in(enrolled))
     return list(db.session.scalars(query.order_by(Contact.sort_name, Contact.id).limit(most)))
 
 
-def companies(organisation_id: int) -> list[tuple[int, str]]:
-    """(id, name) of every company, for a select; at most 2,000."""
-    query = select(Contact.id, Contact.name).where(
-        Contact.organisation_id == organisation_id, Contact.kind == ContactKind.COMPANY
-    )
-    return [(row.id, row.name) for row in db.session.execute(query.order_by(Contact.sort_name).limit(2000))]
+def companies_named(organisation_id: int, text: str, most: int = 10) -> tuple[list[Contact], list[Contact]]:
+    """(those that a text names, those that it may mean) among the companies: by public id, alone or after the name
+    as suggestions write it, or by the whole name; else the first `most` that hold its words."""
+    whose = _of(organisation_id, ContactKind.COMPANY)
+    by_id = _ID_AT_THE_END.search(text.strip())
+    if by_id:
+        named = list(db.session.scalars(whose.where(Contact.public_id == by_id[1])))
+        if named:
+            return named, []
+    folded = func.fold_text(" ".join(text.replace("\0", "").split()))
+    named = list(db.session.scalars(whose.where(Contact.sort_name == folded).order_by(Contact.id).limit(most)))
+    return named, [] if named else found(organisation_id, text, [ContactKind.COMPANY], most=most)
+
+
+def company_texts(companies: Sequence[Contact]) -> list[tuple[str, str]]:
+    """(what a field holds for a company, what tells it from others): its name, with its id where another has it too."""
+    names = [company.sort_name for company in companies]
+    return [
+        (one.name if names.count(one.sort_name) == 1 else f"{one.name} ({one.public_id})", one.email or one.reference)
+        for one in companies
+    ]
+
+
+def company_text(company: Contact) -> str:
+    """What a field holds for that company, so that companies_named() finds it and no other."""
+    named, _meant = companies_named(company.organisation_id, company.name)
+    return company.name if named == [company] else f"{company.name} ({company.public_id})"
 
 
 def people_of(company: Contact, most: int = 500) -> list[Contact]:
@@ -171,13 +197,6 @@ def sort_words(contact: Contact) -> str:
     return f"{contact.last_name or ''} {contact.first_name or ''}".strip()
 
 
-def _of(organisation_id: int, words: str) -> Select[Any]:
-    company = aliased(Contact)
-    query = select(Contact).where(Contact.organisation_id == organisation_id)
-    if words.strip():
-        phone = func.replace(Contact.phone, " ", "")
-        there = select(company.name).where(company.id == Contact.company_id).scalar_subquery()
-        company_name = func.coalesce(there, "")
-        columns = (Contact.name, Contact.email, Contact.phone, phone, Contact.reference, company_name)
-        query = query.where(*matches(words, *columns))
-    return query
+def _of(organisation_id: int, *kinds: ContactKind) -> Select[Any]:
+    among = Contact.kind == kinds[0] if len(kinds) == 1 else Contact.kind.in_(kinds)
+    return select(Contact).where(Contact.organisation_id == organisation_id, among)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 from sqlalchemy import select
 
@@ -80,7 +82,7 @@ def test_create_edit_and_show(staff: Browser, cassiopee: House) -> None:
     lambert = company(cassiopee, "Menuiserie Lambert")
     form = {
         "first_name": "Léa", "last_name": " Fontaine ", "email": "lea.fontaine@mail.example", "phone": "",
-        "reference": "", "language": "en", "company_id": str(lambert.id), "notes": "ligne 1\r\nligne 2",
+        "reference": "", "language": "en", "company": "menuiserie LAMBERT", "notes": "ligne 1\r\nligne 2",
     }  # fmt: skip
     staff.get("/contacts/learners/new")
     where = staff.post("/contacts/learners/new", form).headers["Location"]
@@ -89,7 +91,7 @@ def test_create_edit_and_show(staff: Browser, cassiopee: House) -> None:
         assert words in staff.text()
     made = db.session.scalars(select(Contact).where(Contact.kind == ContactKind.LEARNER)).one()
     assert (made.name, made.sort_name) == ("Léa Fontaine", "fontaine lea")
-    staff.post(f"{where}/edit", form | {"last_name": "Émile", "company_id": "0"})
+    staff.post(f"{where}/edit", form | {"last_name": "Émile", "company": ""})
     db.session.expire_all()
     assert (made.name, made.sort_name, made.company_id) == ("Léa Émile", "emile lea", None)
     staff.get(f"/contacts/{lambert.public_id}")
@@ -116,12 +118,13 @@ def test_a_companys_record_lists_its_people(staff: Browser, cassiopee: House) ->
         ({"email": "lea@mail"}, "La fin de l’adresse n’est pas complète"),
         ({"email": "lea fontaine@mail.example"}, "pas d’espace"),
         ({"email": "lea..x@mail.example"}, "pas une adresse e-mail valide"),
-        ({"company_id": "999999"}, "Choisissez dans la liste"),
-        ({"company_id": "x"}, "Choisissez dans la liste"),
+        ({"company": "Nulle part"}, "Aucune entreprise ne porte ce nom"),
+        ({"company": "C-nowhere"}, "Aucune entreprise ne porte ce nom"),
+        ({"company_choice": "C-nowhere"}, "Aucune entreprise ne porte ce nom"),
     ],
 )
 def test_mistakes_are_named(staff: Browser, wrong: dict[str, str], words: str) -> None:
-    form = {"last_name": "Petit", "language": "fr", "company_id": "0"} | wrong
+    form = {"last_name": "Petit", "language": "fr", "company": ""} | wrong
     staff.post("/contacts/learners/new", form, status=422)
     assert words in staff.text()
     assert db.session.scalars(select(Contact)).all() == []
@@ -129,8 +132,74 @@ def test_mistakes_are_named(staff: Browser, wrong: dict[str, str], words: str) -
 
 def test_another_organisations_company_cannot_be_named(staff: Browser, boreale: House) -> None:
     theirs = company(boreale, "Chantiers du Nord")
-    form = {"last_name": "Petit", "language": "fr", "company_id": str(theirs.id)}
-    staff.post("/contacts/learners/new", form, status=422)
+    for named in ({"company": theirs.name}, {"company": theirs.public_id}, {"company_choice": theirs.public_id}):
+        staff.post("/contacts/learners/new", {"last_name": "Petit", "language": "fr", **named}, status=422)
+        assert "Aucune entreprise ne porte ce nom" in staff.text()
+    suggested = staff.get("/contacts/companies/suggested?company=nord", htmx=True)
+    assert "nord" not in suggested.get_data(as_text=True).lower()
+
+
+def test_a_company_is_found_by_its_name_and_chosen_among_several(staff: Browser, cassiopee: House) -> None:
+    first, second = company(cassiopee, "Écoles du Nord"), company(cassiopee, "écoles du nord")
+    other = company(cassiopee, "Lambert & Fils (Rennes)")
+    new, form = "/contacts/learners/new", {"last_name": "Petit", "language": "fr"}
+
+    def companies_of(named: dict[str, str], status: int = 303) -> str | None:
+        staff.post(new, {**form, **named}, status=status)
+        db.session.expire_all()
+        made = db.session.scalars(select(Contact).where(Contact.kind == ContactKind.LEARNER)).all()
+        if not made:
+            return None
+        of = made[0].company.public_id if made[0].company else ""
+        db.session.delete(made[0])
+        db.session.commit()
+        return of
+
+    assert companies_of({"company": "  lambert & fils (rennes) "}) == other.public_id
+    assert companies_of({"company": ""}) == ""
+    assert companies_of({"company": f"Tout autre nom ({second.public_id})"}) == second.public_id
+    assert companies_of({"company": "Ecoles du nord"}, 422) is None
+    assert "Plusieurs entreprises portent ce nom" in staff.text()
+    offered = staff.html.xpath("//input[@name='company_choice']/@value")
+    assert sorted(offered[:2]) == sorted([first.public_id, second.public_id]) and offered[2:] == ["none"]
+    assert staff.html.xpath("//input[@name='company']/@value") == ["Ecoles du nord"]
+    assert companies_of({"company": "Ecoles du nord", "company_choice": first.public_id}) == first.public_id
+    assert companies_of({"company": "Ecoles du nord", "company_choice": "none"}) == ""
+    assert companies_of({"company": "rennes"}, 422) is None
+    assert "exactement ce nom" in staff.text()
+    assert staff.html.xpath("//input[@name='company_choice']/@value") == [other.public_id, "none"]
+    staff.get("/contacts/companies/suggested?company=ecoles+nord", htmx=True)
+    texts = staff.html.xpath("//option/@value")
+    assert sorted(texts) == sorted([f"Écoles du Nord ({first.public_id})", f"écoles du nord ({second.public_id})"])
+    staff.get("/contacts/companies/suggested?company=rennes", htmx=True)
+    assert staff.html.xpath("//option/@value") == ["Lambert & Fils (Rennes)"]
+    assert staff.get("/contacts/companies/suggested?company=x", status=303).headers["Location"].endswith("?q=x")
+    one = person(cassiopee, "Léa", "Fontaine", company_id=second.id)
+    staff.get(f"/contacts/{one.public_id}/edit")  # as it is, it is saved as it was
+    assert staff.html.xpath("//input[@name='company']/@value") == [f"écoles du nord ({second.public_id})"]
+    staff.post(f"/contacts/{one.public_id}/edit", {**form, "company": f"écoles du nord ({second.public_id})"})
+    db.session.expire_all()
+    assert one.company_id == second.id
+
+
+def test_contacts_are_found_by_rare_and_by_frequent_words(
+    staff: Browser, cassiopee: House, boreale: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nord = company(cassiopee, "Écoles du Nord")
+    person(cassiopee, "Léa", "Fontaine", company_id=nord.id, phone="06 12 34 56 78", reference="R%_\\\\1")
+    person(cassiopee, "Zoé", "Fontan", email="zoe@Élan.example")
+    person(boreale, "Léa", "Fontaine")
+    searches = {
+        "font": ["Léa Fontaine", "Zoé Fontan"], "ecoles nord": ["Léa Fontaine"], "0612345678": ["Léa Fontaine"],
+        "12 34": ["Léa Fontaine"], "%_": ["Léa Fontaine"], "elan": ["Zoé Fontan"], "fo": ["Léa Fontaine", "Zoé Fontan"],
+        "zoe font": ["Zoé Fontan"], "zzz": [], "é": ["Léa Fontaine", "Zoé Fontan"], "aine léa": ["Léa Fontaine"],
+        "font nord": ["Léa Fontaine"], "font%": [],
+    }  # fmt: skip
+    for wanted in (51, 1):  # looked up, and met on the walk
+        monkeypatch.setattr(contacts, "PAGE", wanted - 1)
+        for words, found in searches.items():
+            staff.get(f"/contacts/learners?{urlencode({'q': words})}")
+            assert names(staff) == found, (words, wanted)
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_a_new_learner_is_enrolled_on_the_way(staff: Browser, cassiopee: House) 
     made = session_of(cassiopee, "Excel")
     path = f"/contacts/learners/new?session={made.public_id}"
     staff.get(path)
-    where = staff.post(path, {"last_name": "Petit", "company_id": "0", "language": "fr"}).headers["Location"]
+    where = staff.post(path, {"last_name": "Petit", "company": "", "language": "fr"}).headers["Location"]
     assert where == f"/sessions/{made.public_id}/people"
     staff.get(where)
     assert "Petit" in staff.text()
