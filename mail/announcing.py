@@ -19,7 +19,7 @@ heard AS MATERIALIZED (
   WHERE EXISTS (SELECT FROM webhook_endpoint WHERE off_at IS NULL)
     AND email.id IN (SELECT email_id FROM incoming)
     AND email.organisation_id = ANY (ARRAY(SELECT organisation_id FROM webhook_endpoint WHERE off_at IS NULL))
-  FOR NO KEY UPDATE OF email
+  ORDER BY email.id FOR NO KEY UPDATE OF email
 )"""
 ANNOUNCED = """
 announced AS (

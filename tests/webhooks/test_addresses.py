@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import UserMistake
@@ -39,12 +39,14 @@ def test_private_addresses_are_not(text: str) -> None:
     assert may_reach(ip, loopback=True) is ip.is_loopback
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_no_address_of_version_4_is_public_that_the_registry_keeps_back(ip: ipaddress.IPv4Address) -> None:
     if ip.is_private or ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local or ip.is_unspecified:
         assert not is_public(ip)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_no_address_of_version_6_carries_one_of_version_4(ip: ipaddress.IPv4Address) -> None:
     number = int(ip)
@@ -56,6 +58,7 @@ def test_no_address_of_version_6_carries_one_of_version_4(ip: ipaddress.IPv4Addr
         assert not is_public(carried)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=6))
 def test_public_addresses_of_version_6_are_global_unicast(ip: ipaddress.IPv6Address) -> None:
     if is_public(ip):
@@ -110,6 +113,7 @@ def test_this_machine_only_where_the_settings_say_so() -> None:
             read(typed, loopback=True)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_nonsense_is_a_mistake_and_never_an_error(typed: str) -> None:
     for text in (typed, "https://" + typed, f"https://a.example/{typed}"):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import Permanent
@@ -46,6 +46,7 @@ def test_the_example_of_the_specification() -> None:
     assert header == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
+@settings(deadline=None)
 @given(
     body=st.binary(max_size=2000), moment=st.integers(0, 2**40),
     message_id=st.from_regex(r"msg_[0-9a-f]{32}", fullmatch=True),
@@ -60,6 +61,7 @@ def test_what_is_signed_verifies_and_nothing_else_does(body: bytes, moment: int,
     assert not verify(secret, headers | {"webhook-id": message_id + "0"}, body)
 
 
+@settings(deadline=None)
 @given(body=st.binary(max_size=200))
 def test_both_secrets_sign_while_one_replaces_the_other(body: bytes) -> None:
     old, new = signing.new_secret(), signing.new_secret()
