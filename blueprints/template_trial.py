@@ -1,12 +1,12 @@
 """A template tried on a real person: what they would get, found while it is being written, and sent to oneself.
 
-Nothing is written here; a person, a session or an event that there is none of yet is replaced by an example, and the
-page says so.
+Nothing is written here but the files of a test; a person, a session or an event that there is none of yet is replaced
+by an example, and the page says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,14 +14,16 @@ from typing import Any
 from flask_login import current_user
 from sqlalchemy import func, select
 
+from documents import blobs, sheets, store
+from documents.blobs import Stored
 from errors import UserMistake
 from extensions import db, settings
 from i18n import N_, _
 from mail import compose, event_tags, html_body, tag_list, template_versions, templates
-from mail.compose import Draft, Writing
+from mail.compose import Draft, File, Writing
 from mail.letters import Words
 from mail.template_versions import Problem
-from models import Contact, Enrolment, Module, Template, TrainingSession
+from models import Contact, DocumentKind, Enrolment, Module, Template, TrainingSession
 from models.words import ContactKind
 from people import contacts
 
@@ -98,18 +100,36 @@ def of(
     return trial
 
 
-def to_oneself(trial: Trial) -> Draft:
+def to_oneself(trial: Trial, names: Sequence[str]) -> Draft:
     """The e-mail tried, to the person who is signed in: of no contact and no session, so that it counts for nothing.
 
-    Raises UserMistake when there is none to send.
+    The documents that `names` attach are printed for it and kept nowhere else. Raises UserMistake when there is no
+    e-mail to send, or a document that cannot be made.
     """
     if trial.draft is None:
         raise trial.mistake or UserMistake(N_("Cet e-mail ne peut pas être préparé."))
     subject = f"[{_('Essai')}] {trial.draft.subject}"[: compose.LONGEST_SUBJECT]
     return replace(
         trial.draft, recipient=current_user.email, name=current_user.name, contact_id=None, training_session_id=None,
-        subject=subject,
+        subject=subject, files=_printed(trial, names),
     )  # fmt: skip
+
+
+def _printed(trial: Trial, names: Sequence[str]) -> tuple[File, ...]:
+    run, contact = trial.training_session, trial.contact
+    if run is None or not trial.real_session or not trial.real:
+        return ()
+    files: list[File] = []
+    for kind in (DocumentKind(name) for name in names if name != templates.EVENT_FILES):
+        if kind not in sheets.made_here():
+            files += [
+                File.of(one.filename, Stored(one.sha256, one.blob.size, one.blob.media_type))
+                for one in store.uploaded(run, kind)
+            ]
+        elif not kind.kinds or contact.kind in kind.kinds:
+            made = sheets.make(kind, run, contact if kind.kinds else None, current_user.organisation)
+            files.append(File.of(made.filename, blobs.store(made.pdf, made.filename)))
+    return tuple(files)
 
 
 def _found(template: Template, kinds: tuple[ContactKind, ...], words: str) -> list[Contact]:

@@ -168,7 +168,8 @@ def _trial(form: TemplateForm) -> Trial:
 
 
 def _test(form: TemplateForm, version: TemplateVersion) -> Response:
-    draft = template_trial.to_oneself(_trial(form))
+    names = form.files.data or () if "files" in form._fields else ()
+    draft = template_trial.to_oneself(_trial(form), names)
     sender = _sender(form)
     if sender is None:
         raise UserMistake("Aucune adresse d'expédition n'est configurée : demandez à un administrateur.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from datetime import time
 
 import pytest
 from flask import Flask
@@ -12,9 +13,10 @@ from sqlalchemy import event, select
 
 from extensions import db
 from mail import look, templates
-from models import Contact, Email, EmailContent, Template, TemplateVersion, TrainingSession
+from models import Attachment, Contact, Document, Email, EmailContent, Template, TemplateVersion, TrainingSession
 from models.words import ContactKind, EmailType
 from people import contacts, training
+from people.training import ModuleRow
 from tests.client import Browser
 from tests.conftest import House
 from tests.mail.test_look import JPEG, png
@@ -69,7 +71,8 @@ def form(template: Template, **changes: object) -> dict[str, object]:
 def person(house: House, name: str, **values: object) -> Contact:
     kind = values.pop("kind", ContactKind.LEARNER)
     contact = Contact(organisation_id=house.id, kind=kind)
-    contacts.save(contact, first_name="", last_name=name, email=f"{name.lower()}@mail.example", **values)
+    named = {"name": name} if kind is ContactKind.COMPANY else {"first_name": "", "last_name": name}
+    contacts.save(contact, **named, email=f"{name.lower()}@mail.example", **values)
     db.session.flush()
     return contact
 
@@ -246,6 +249,28 @@ def test_a_test_goes_to_oneself_once_and_stands_in_the_history(admin: Browser, h
     assert email.public_id in admin.text()
     admin.get(f"/emails/{email.public_id}")
     admin.post(where(template), said | {"message_fr": "{{ x }}", "request_key": "k2"}, status=422)
+    assert len(db.session.scalars(select(Email)).all()) == 1
+
+
+def test_a_test_carries_the_documents_and_keeps_no_trace_of_them(admin: Browser, house: House) -> None:
+    row = ModuleRow(training.today(house.organisation), time(9), time(12), "Matin")
+    run = training.save(TrainingSession(), house.organisation, [row], title="Secours", reference="S1", place="Brest")
+    learner = person(house, "Zélie")
+    db.session.flush()
+    training.enrol(run, [learner])
+    db.session.commit()
+    template = of(house, EmailType.CONVOCATION)
+    said = form(template, step="test", person=learner.public_id)
+    admin.post(where(template), said, status=200)
+    (file,) = db.session.scalars(select(Attachment)).all()
+    assert file.blob.media_type == "application/pdf" and not db.session.scalars(select(Document)).all()
+    # an invoice of a session without a price cannot be made: the test says why, as sending would
+    company = person(house, "Mairie", kind=ContactKind.COMPANY)
+    training.enrol(run, [company])
+    db.session.commit()
+    invoice = of(house, EmailType.INVOICE)
+    refused = form(invoice, step="test", person=company.public_id, request_key="k3")
+    admin.post(where(invoice), refused, status=422)
     assert len(db.session.scalars(select(Email)).all()) == 1
 
 

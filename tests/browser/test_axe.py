@@ -34,6 +34,7 @@ PAGES = (
     "{contact}/emails", "/contacts/import", "/emails", "/emails?status=error&recipient=nobody-at-all", "{email}",
     "/settings", "/settings/senders", "/settings/senders/new", "/settings/users", "/settings/users/new",
     "/settings/tokens", "/settings/tokens/new", "/settings/webhooks", "/settings/webhooks/new",
+    "/settings/templates", "{template}", "{template}/versions", "{template}/versions/1", "/settings/look",
     "/account", "/segments", "/segments/new", "/exports", "/exports/new",
     "/api/v1/docs", "/gallery", "/no/such/page",
 )  # fmt: skip
@@ -56,6 +57,7 @@ def places(one) -> dict[str, str]:
         ("session", "/sessions", r"/sessions/S-\w+"),
         ("contact", "/contacts/learners", r"/contacts/C-\w+"),
         ("email", "/emails?status=error", r"/emails/E-\w+"),
+        ("template", "/settings/templates", r"/settings/templates/T-\w+"),
         ("opportunity", "/opportunities", r"/opportunities/O-\w+"),
     ):
         names[name] = first_link(one.goto(path), pattern)
