@@ -18,7 +18,7 @@ from history import Scope, segments
 from i18n import N_, _
 from models import Contact, TrainingSession
 from models.words import ContactKind, Permission
-from people import contacts, training
+from people import contacts, opportunities, training
 from planning import plans
 
 blueprint = Blueprint("contacts", __name__)
@@ -180,6 +180,7 @@ def record(public_id: str) -> Response:
         contact=contact,
         plural=PLURALS[contact.kind],
         sessions=contacts.sessions_of(contact),
+        sales=opportunities.of_contact(contact),
         staff=contacts.people_of(contact) if contact.kind is ContactKind.COMPANY else [],
         likely=contacts.likely_address(contact.email),
         memberships=segments.memberships(contact),

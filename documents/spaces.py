@@ -10,7 +10,6 @@ one agent within ten minutes are one line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -121,12 +120,6 @@ def of_session(training_session: TrainingSession) -> dict[int, RecipientSpace]:
     """The pages of a session, by the contact's id."""
     query = select(RecipientSpace).where(RecipientSpace.training_session_id == training_session.id)
     return {space.contact_id: space for space in db.session.scalars(query)}
-
-
-def of_contact(contact: Contact) -> Sequence[RecipientSpace]:
-    """A person's pages, the newest first."""
-    query = select(RecipientSpace).where(RecipientSpace.contact_id == contact.id)
-    return list(db.session.scalars(query.order_by(RecipientSpace.id.desc()).limit(50)))
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ def test_made_edited_and_moved_with_its_history(staff: Browser, cassiopee: House
     assert [s.text_content() for s in staff.html.xpath("//ul[@class='agenda-list']//strong")] == [
         "Gagnée", "Devis envoyé", "À qualifier",
     ]  # fmt: skip
+    staff.get(f"/contacts/{acme.public_id}")
+    assert where in staff.html.xpath("//section[@aria-labelledby='sales-title']//a/@href")
 
 
 def test_its_history_is_its_own_and_shows_elsewhere_too(staff: Browser, cassiopee: House, boreale: House) -> None:
