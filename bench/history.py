@@ -94,7 +94,7 @@ def compare_pages(tables: list[Table], requests: int, only: str) -> None:
         costs = [cost_of(table, one, requests) for table, one in zip(tables, same, strict=True)]
         measure(tables, costs, requests)
         found.append((same[0], costs))
-        print(line(same[0], costs), flush=True)
+        print(line(same[0], costs, found[0][1][0]), flush=True)
     fixed = [(a, c) for a, c in found if a.fixed]
     if fixed:
         worst, costs = max(fixed, key=lambda pair: _p95(pair[1][-1].page_times))
@@ -146,15 +146,18 @@ def measure(tables: list[Table], costs: list[Cost], requests: int) -> None:
                     cost.count_times.append(table.seconds(cost.counts[variant]))
 
 
-def line(asked: Asked, costs: list[Cost]) -> str:
-    """One question's line: each size, the growth from the first to the last, counts ÷ page at the last."""
+def line(asked: Asked, costs: list[Cost], plain: Cost) -> str:
+    """One question's line: each size, the growth from the first to the last, counts ÷ page at the last. Where the small
+    table has fewer rows to show (°), the growth is that from its unfiltered page, `plain`."""
     cells = " ".join(
         f"{median(c.page_times) * 1e3:6.2f}/{_p95(c.page_times) * 1e3:6.2f} {c.page_blocks:7.0f}" for c in costs
     )
     first, last = costs[0], costs[-1]
+    less = first.rows < last.rows
+    first = plain if less else first
     p50 = median(last.page_times) / median(first.page_times)
     p95 = _p95(last.page_times) / _p95(first.page_times)
-    mark = " " if p50 <= asked.target else "!"
+    mark = ("°" if less else " ") + (" " if p50 <= asked.target else "!")
     counts = median(last.count_times) / median(last.page_times)
     return (
         f"{'*' if asked.fixed else ' '}{asked.name:29} {cells}  {p50:5.2f} {p95:6.2f} {mark} ≤ {asked.target:<4}  "

@@ -98,10 +98,10 @@ class Rule:
 def contact_ids(segment: Segment) -> Select[Any]:
     """The ids of a segment's contacts, as one column `id`; today, in its organisation."""
     if segment.rule is None:
-        return (
-            select(Contact.id.label("id"))
-            .join(SegmentMember, SegmentMember.contact_id == Contact.id)
-            .where(SegmentMember.segment_id == segment.id, Contact.organisation_id == segment.organisation_id)
+        # Each member's organisation is looked up by itself: a join would list all contacts of the organisation.
+        whose = select(Contact.organisation_id).where(Contact.id == SegmentMember.contact_id).scalar_subquery()
+        return select(SegmentMember.contact_id.label("id")).where(
+            SegmentMember.segment_id == segment.id, whose == segment.organisation_id
         )
     return fitting(segment.organisation_id, Rule.read(segment.rule))
 
