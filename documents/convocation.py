@@ -14,7 +14,7 @@ from typing import Any
 from documents import dates, printing
 from documents.printing import MEDIA_TYPE, Look, printable
 from i18n import french
-from models import Contact, Organisation, TrainingSession
+from models import Contact, Module, Organisation, TrainingSession
 
 __all__ = ["MEDIA_TYPE", "filename", "pdf", "said"]
 _WORDS: dict[str, dict[str, str]] = {
@@ -78,9 +78,12 @@ def _language(learner: Contact) -> str:
 
 
 def said(
-    training_session: TrainingSession, learner: Contact, organisation: Organisation, today: date
-) -> dict[str, Any]:
-    """Everything the document says, in the learner's language: what typst gets and tests read."""
+    training_session: TrainingSession, learner: Contact, organisation: Organisation, today: date,
+    followed: list[Module] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Everything the document says, in the learner's language: what typst gets and tests read. `followed` are the
+    modules the learner follows, where the caller knows them already."""
+    followed = dates.followed(training_session, learner) if followed is None else followed
     language, zone = _language(learner), organisation.timezone
 
     def word(key: str, **values: str) -> str:
@@ -94,9 +97,9 @@ def said(
             m.title or training_session.title,
             m.place or training_session.place,
         ]
-        for m in dates.followed(training_session, learner)
+        for m in followed
     ]
-    first, last = dates.days_of(training_session, zone, dates.followed(training_session, learner))
+    first, last = dates.days_of(training_session, zone, followed)
     facts = [
         (word("reference"), training_session.reference),
         (word("dates"), dates.span(first, last, language)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
@@ -18,6 +19,7 @@ _LOCALES = {"fr": "fr_FR", "en": "en_GB"}
 _NO_BREAK = "\u00a0"
 
 
+@lru_cache(maxsize=4096)
 def _written(day: date, pattern: str, language: str) -> str:
     text = format_date(day, pattern, locale=_LOCALES.get(language, "fr_FR"))
     # Babel does not know the French *er* of the first of a month
@@ -78,9 +80,15 @@ def followed(training_session: TrainingSession, contact: Contact | None) -> list
     if contact is None or contact.id is None:
         return modules
     for enrolment in training_session.enrolments:
-        if enrolment.contact_id == contact.id and enrolment.module_ids:
-            return [module for module in modules if module.id in set(enrolment.module_ids)] or modules
+        if enrolment.contact_id == contact.id:
+            return chosen(modules, enrolment.module_ids)
     return modules
+
+
+def chosen(modules: list[Module], ids: Sequence[int]) -> list[Module]:
+    """Those of the modules that `ids` name; all of them where it names none."""
+    wanted = set(ids)
+    return [module for module in modules if module.id in wanted] or modules
 
 
 def length(modules: Sequence[Module]) -> timedelta:

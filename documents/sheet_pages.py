@@ -27,12 +27,19 @@ _CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Roll:
-    """Who takes part in a session, by kind."""
+    """Who takes part in a session, by kind; the ids of the modules that a person follows, by the contact's id (absent:
+    all of them)."""
 
     people: dict[ContactKind, list[Contact]] = field(default_factory=dict)
+    module_ids: dict[int, list[int]] = field(default_factory=dict)
 
     def of(self, kind: ContactKind) -> list[Contact]:
         return self.people.get(kind, [])
+
+    def followed(self, training_session: TrainingSession, contact: Contact | None) -> list[Module]:
+        """The modules that a person follows, by their start."""
+        modules = sorted(training_session.modules, key=lambda module: module.starts_at)
+        return dates.chosen(modules, self.module_ids.get(contact.id, ())) if contact is not None else modules
 
     def staff_of(self, company: Contact | None) -> list[Contact]:
         """The learners sent by a company; all of them for a funder, or where none of them names the company."""
@@ -64,7 +71,7 @@ class Sheet:
     @property
     def modules(self) -> list[Module]:
         own = self.contact if self.contact and self.contact.kind is ContactKind.LEARNER else None
-        return dates.followed(self.session, own)
+        return self.roll.followed(self.session, own)
 
     def hours(self, module: Module) -> str:
         zone, language = self.organisation.timezone, self.language
@@ -288,7 +295,7 @@ def attendance_sheet(sheet: Sheet) -> list[Block]:
         cells = [half for module in modules for half in _halves(sheet, module)]
         head = [sheet.word("learner"), *(f"{name}\n{hours}" for name, hours, _module in cells)]
         rows = [
-            [name, *("" if learner is None or module in dates.followed(sheet.session, learner) else "—"
+            [name, *("" if learner is None or module in sheet.roll.followed(sheet.session, learner) else "—"
                      for _n, _h, module in cells)]
             for name, learner in [*people, *trainers]
         ]  # fmt: skip

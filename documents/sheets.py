@@ -42,14 +42,17 @@ def made_here() -> list[DocumentKind]:
 def roll_of(training_session: TrainingSession) -> Roll:
     """Who takes part, by kind and name, in one query."""
     query = (
-        select(Contact).join(Enrolment, Enrolment.contact_id == Contact.id)
+        select(Contact, Enrolment.module_ids).join(Enrolment, Enrolment.contact_id == Contact.id)
         .where(Enrolment.training_session_id == training_session.id).options(joinedload(Contact.company))
         .order_by(Contact.sort_name, Contact.id)
     )  # fmt: skip
     people: dict[ContactKind, list[Contact]] = {}
-    for contact in db.session.scalars(query):
+    followed: dict[int, list[int]] = {}
+    for contact, module_ids in db.session.execute(query):
         people.setdefault(contact.kind, []).append(contact)
-    return Roll(people)
+        if module_ids:
+            followed[contact.id] = module_ids
+    return Roll(people, followed)
 
 
 def language_of(contact: Contact | None) -> str:
@@ -81,13 +84,16 @@ def said(
         raise UserMistake(N_("Ce document ne se génère pas : déposez-le."))
     if kind.kinds and contact is None:
         raise UserMistake(N_("Ce document se génère pour une personne."))
+    roll = roll or roll_of(training_session)
     if kind is DocumentKind.CONVOCATION:
         assert contact is not None
-        return convocation.said(training_session, contact, organisation, today)
+        return convocation.said(
+            training_session, contact, organisation, today, roll.followed(training_session, contact)
+        )  # fmt: skip
     if kind is DocumentKind.INVOICE:
         number = number or number_of(training_session, contact)
     sheet = Sheet(
-        kind, training_session, contact, organisation, roll or roll_of(training_session), language_of(contact), today,
+        kind, training_session, contact, organisation, roll, language_of(contact), today,
         number.written if number else "",
         dates.local_day(number.created_at, organisation.timezone) if number else None,
     )  # fmt: skip

@@ -65,8 +65,8 @@ def test_the_address_is_signed_and_survives_a_new_key(app: Flask, run: TrainingS
     for wrong in (
         "",
         "x",
-        token[:-1] + ("a" if token[-1] != "a" else "b"),
-        token + "a",
+        token[:-5] + ("a" if token[-5] != "a" else "b") + token[-4:],  # the last letter holds spare bits
+        token + "aaaa",
         evaluation.public_id,
         "é" * 300,
     ):
