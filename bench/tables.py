@@ -57,11 +57,19 @@ class Table:
                 db.session.remove()
 
     def seconds(self, statements: list[Statement]) -> float:
-        """What these take on the bare connection, rows fetched."""
-        began = time.perf_counter()
+        """What these take on the bare connection, rows fetched: of the server process's own processor time where the
+        system tells it (a busy machine changes the clock's tenfold), else by the clock."""
+        began = self._now()
         for statement, values in statements:
             self.bare.execute(statement, values).fetchall()
-        return time.perf_counter() - began
+        return self._now() - began
+
+    def _now(self) -> float:
+        try:
+            told = Path(f"/proc/{self.bare.info.backend_pid}/schedstat").read_text().split()
+        except OSError:
+            return time.perf_counter()
+        return int(told[0]) / 1e9
 
     def blocks(self, statements: list[Statement]) -> int:
         """How many blocks of the database these touch: the same on a busy machine."""
