@@ -35,6 +35,8 @@ PAGES = (
     "/settings", "/settings/senders", "/settings/senders/new", "/settings/users", "/settings/users/new",
     "/settings/tokens", "/settings/tokens/new", "/settings/webhooks", "/settings/webhooks/new",
     "/settings/templates", "{template}", "{template}/versions", "{template}/versions/1", "/settings/look",
+    "{session}/planned", "{session}/planned?show=past", "{session}/automations", "/settings/automations", "/events",
+    "/events?type=nothing", "/settings/billing", "/settings/billing/new",
     "/account", "/segments", "/segments/new", "/exports", "/exports/new",
     "/api/v1/docs", "/gallery", "/no/such/page",
 )  # fmt: skip

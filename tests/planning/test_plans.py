@@ -351,3 +351,24 @@ def test_the_clock_moves_back_to_the_real_one(app):
     clock.move(timedelta())
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(minutes=1)
     assert isinstance(coming(1), date)
+
+
+def test_a_convocation_sent_by_hand_is_called_off_too_unless_it_was_asked_for_after_the_start(
+    session,
+    cassiopee,
+    server,  # noqa: F811
+):
+    from tests.mail.test_sending import ask
+
+    before, after, free = ask(cassiopee, "temp@client.example", "temp2@client.example", "temp3@client.example")
+    starts_at = session.modules[0].starts_at
+    about = "UPDATE email SET training_session_id = :s, type = :t, created_at = :c WHERE id = :e"
+    for email, type_, asked_at in (
+        (before, "convocation", before.created_at), (after, "convocation", starts_at + timedelta(hours=1)),
+        (free, "free", free.created_at),
+    ):  # fmt: skip
+        db.session.execute(text(about), {"s": session.id, "t": type_, "c": asked_at, "e": email.id})
+    db.session.commit()
+    be(starts_at + timedelta(minutes=1))
+    assert plans.call_off_late() == 1
+    assert {one.id: one.reason for one in emails()} == {before.id: Reason.TOO_LATE, after.id: None, free.id: None}
