@@ -137,8 +137,10 @@ def _made(training_session: TrainingSession, kind: DocumentKind, people: list[Co
     if kind.kinds and not people:
         return _page(training_session, kind, 422, _("Choisissez au moins une personne."))
     if len(people) > runs.IN_A_REQUEST:
-        runs.ask(kind, training_session, people, current_user)
-        db.session.commit()
+        going = runs.newest(training_session, kind)
+        if going is None or going.finished_at is not None:  # a second press asks for nothing more
+            runs.ask(kind, training_session, people, current_user)
+            db.session.commit()
         return _back(training_session, kind)
     try:
         made = store.generate(kind, training_session, people, current_user)

@@ -130,7 +130,10 @@ def test_a_free_email_walks_from_page_to_outbox(staff: Browser, run: TrainingSes
     assert {e.type for e in emails} == {"free"} and {e.training_session_id for e in emails} == {run.id}
     for email in emails:
         frozen = mime.shown(db.session.get_one(EmailContent, email.id).skeleton)
-        assert frozen.html is not None and frozen.html.rstrip("\n") == seen[email.subject].rstrip("\n")
+        assert frozen.html is not None
+        # a person's own address is made when the e-mail leaves; all else is what was shown
+        sent = re.sub(r"/r/[^\s\"<]+", "/r/…", frozen.html)
+        assert sent.rstrip("\n") == seen[email.subject].rstrip("\n")
     assert db.session.scalar(select(func.count()).select_from(OutboxEntry)) == 3
 
 
