@@ -20,7 +20,7 @@ from models import Address, Contact, DocumentKind, Organisation, Sender, Trainin
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import documents, finding, opportunities, practice_webhook, templates
+from seeds import dealing, documents, finding, opportunities, practice_webhook, templates
 from seeds import plans as planned
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
@@ -134,6 +134,7 @@ def _cassiopee(organisation: Organisation) -> None:
     opportunities.keep(organisation, companies, today)
     _history(organisation, plans, chance)
     documents.fill(organisation, plans)
+    dealing.keep(organisation, soon)
 
 
 def _boreale(organisation: Organisation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from flask import Flask
@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 
 from documents import blobs
 from extensions import db
+from history import untreated
 from local.postoffice.behaviours import behaviour_of
 from mail import mime
 from mail.fold import Fact, fold
@@ -29,7 +30,7 @@ from models import (
     User,
 )
 from models.words import ContactKind, ReturnPath, Role, Status
-from people import accounts
+from people import accounts, training
 from seeds import bulk, demo
 from seeds.stories import STORIES
 from tests.conftest import House
@@ -113,6 +114,10 @@ def test_demo_is_made_once(app: Flask) -> None:
     counts = [db.session.scalar(select(func.count()).select_from(model)) for model in (User, Contact, Email)]
     assert demo.make()["demo"] == "kept"
     assert counts == [db.session.scalar(select(func.count()).select_from(model)) for model in (User, Contact, Email)]
+    assert db.session.scalar(select(func.count()).where(Email.treated_note != "")) == 2
+    cassiopee = db.session.scalars(select(Organisation).order_by(Organisation.id)).first()
+    today = training.today(cassiopee)
+    assert untreated.urgent(cassiopee.id, today, today + timedelta(days=4), None), "one to call before a session"
     assert counts[0] == 4
     assert counts[1] >= 60
     assert counts[2] > 100
