@@ -59,12 +59,13 @@ class Table:
     def seconds(self, statements: list[Statement]) -> float:
         """What these take on the bare connection, rows fetched: of the server process's own processor time where the
         system tells it (a busy machine changes the clock's tenfold), else by the clock."""
-        began = self._now()
+        began = self.now()
         for statement, values in statements:
             self.bare.execute(statement, values).fetchall()
-        return self._now() - began
+        return self.now() - began
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Seconds of the server process's processor time, or of the clock."""
         try:
             told = Path(f"/proc/{self.bare.info.backend_pid}/schedstat").read_text().split()
         except OSError:

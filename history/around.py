@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Integer, Select, Text, and_, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import Integer, Select, Text, cast, func, literal, null, or_, select, union_all
 
 from extensions import db
 from history import pages
@@ -23,6 +23,7 @@ from models.words import Status, StatusGroup
 ALL = "all"
 _GROUPS = (StatusGroup.SENT_ALL, StatusGroup.WAITING, StatusGroup.ERROR)
 _TABS: tuple[tuple[str, tuple[Status, ...]], ...] = ((ALL, ()), *((group.value, group.statuses) for group in _GROUPS))
+_WALKED = "walked"
 _ASKED = "asked"  # a tally of statuses that are asked for
 MOST_OFFERED = 200
 
@@ -53,16 +54,16 @@ def read(question: Question, user: User, *, tabs: bool, count: bool) -> Around:
     """All of it for one page: `tabs` for the list of the whole organisation, `count` where the page lacks its own."""
     parts = [*_offers(user)]
     if tabs or count:
-        parts += _tallies(question) if question.branched else _counts(question, tabs, count)
+        parts += _tallies(question) if question.branched else [_walked(question)]
     found: dict[str, list[Any]] = defaultdict(list)
     for row in db.session.execute(union_all(*parts)):
         found[row.what].append(row)
     around = Around(
-        tabs={row.value: _count(row, question) for row in found["tab"]},
         offered={what: [(row.value, row.label) for row in found[what]] for what in ("segment", "sender", "by")},
         views=[View(row.value, row.label, row.extra, row.number > 1, bool(row.number % 2)) for row in found["view"]],
-        count=next((_count(row, question) for row in found["count"]), None),
     )
+    if (tabs or count) and not question.branched:
+        around.tabs, around.count = _told(question, found[_WALKED], tabs)
     if found["tally"]:
         numbers = {(row.value, row.extra == _ASKED): row.number for row in found["tally"]}
         around.count = _capped(number for (_group, asked), number in numbers.items() if asked)
@@ -77,13 +78,6 @@ def _capped(numbers: Iterable[int]) -> Count:
     """The sum of numbers of which each was counted up to COUNTED + 1."""
     number = sum(numbers)
     return Count(min(number, COUNTED), exact=number <= COUNTED)
-
-
-def _count(row: Any, question: Question) -> Count | None:
-    if row.extra == "":
-        return Count(min(row.number, COUNTED), exact=row.number <= COUNTED)
-    exact = int(row.extra) < pages.reach(question.of_statuses(()))
-    return Count(min(row.number, COUNTED), exact) if exact or row.number else None
 
 
 def _row(what: str, value: Any, label: Any = "", number: Any = None, extra: Any = "") -> Select[Any]:
@@ -109,18 +103,29 @@ def _tallies(question: Question) -> Iterable[Select[Any]]:
             yield _row("tally", group.value, number=question.tally(rest, less).scalar_subquery())
 
 
-def _counts(question: Question, tabs: bool, count: bool) -> Iterable[Select[Any]]:
+def _walked(question: Question) -> Select[Any]:
+    """By status, how many e-mails of one walk along all statuses answer, and how long the walk was."""
     whole = question.of_statuses(())
-    wanted = [("tab", name, statuses) for name, statuses in _TABS if tabs]
-    if count:
-        asked = next((c.values for c in question.among if c.dimension == "status"), ())
-        wanted.append(("count", "", asked))
-    walked = whole.walked_with_status(pages.reach(whole))  # one walk over all of them
-    total = select(func.count()).select_from(walked).scalar_subquery()
-    for what, name, statuses in wanted:
-        among = walked.c.status.in_([status.value for status in statuses]) if statuses else literal(True)
-        holding = select(func.count()).select_from(walked).where(and_(walked.c.passes, among))
-        yield _row(what, name, number=holding.scalar_subquery(), extra=total)
+    walked = whole.walked_with_status(pages.reach(whole))
+    holding = func.count().filter(walked.c.passes)
+    total = func.sum(func.count()).over()
+    by_status = select(walked.c.status, holding.label("holding"), total.label("total")).group_by(walked.c.status)
+    found = by_status.subquery("by_status")
+    return _row(_WALKED, found.c.status, number=found.c.holding, extra=found.c.total)
+
+
+def _told(question: Question, rows: list[Any], tabs: bool) -> tuple[dict[str, Count | None], Count | None]:
+    """(tabs, the list's own count) that such a walk tells: exact where it met them all, else at least so many."""
+    total = int(rows[0].extra) if rows else 0
+    exact = total < pages.reach(question.of_statuses(()))
+    numbers = {row.value: row.number for row in rows}
+
+    def count(statuses: tuple[Status, ...]) -> Count | None:
+        number = sum(numbers.get(status.value, 0) for status in statuses or tuple(Status))
+        return Count(min(number, COUNTED), exact and number <= COUNTED) if exact or number else None
+
+    asked = next((c.values for c in question.among if c.dimension == "status"), ())
+    return {name: count(statuses) for name, statuses in _TABS} if tabs else {}, count(asked)
 
 
 def _offers(user: User) -> Iterable[Select[Any]]:
