@@ -37,7 +37,7 @@ PAGES = (
     "/settings/templates", "{template}", "{template}/versions", "{template}/versions/1", "/settings/look",
     "{session}/planned", "{session}/planned?show=past", "{session}/automations", "/settings/automations", "/events",
     "/events?type=nothing", "/settings/billing", "/settings/billing/new",
-    "/account", "/views", "/segments", "/segments/new", "/exports", "/exports/new",
+    "/account", "/todo", "/todo?who=mine", "/todo?cause=spam&domain=none", "/views", "/segments", "/segments/new", "/exports", "/exports/new",
     "/api/v1/docs", "/gallery", "/no/such/page",
 )  # fmt: skip
 
