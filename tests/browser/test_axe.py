@@ -30,14 +30,15 @@ PAGES = (
     "{session}/documents", "{session}/documents/convocation", "{session}/documents/programme",
     "{session}/documents/uploaded", "{session}/documents/programme/preview", "{session}/evaluations",
     "{session}/evaluations/hot", "{session}/evaluations/hot/emails/new?who=all", "/programmes", "/programmes/new",
-    "/contacts/trainers", "/contacts/customers", "/contacts/funders", "/contacts/learners/new", "{contact}", "{contact}/edit",
-    "{contact}/emails", "/contacts/import", "/emails", "/emails?status=error&recipient=nobody-at-all", "{email}",
+    "/contacts/trainers", "/contacts/customers", "/contacts/funders", "/contacts/learners/new", "{contact}",
+    "{contact}/edit", "{contact}/emails", "/contacts/import", "/emails", "/emails?status=error&recipient=nobody-at-all", "{email}",
     "/settings", "/settings/senders", "/settings/senders/new", "/settings/users", "/settings/users/new",
     "/settings/tokens", "/settings/tokens/new", "/settings/webhooks", "/settings/webhooks/new",
     "/settings/templates", "{template}", "{template}/versions", "{template}/versions/1", "/settings/look",
     "{session}/planned", "{session}/planned?show=past", "{session}/automations", "/settings/automations", "/events",
     "/events?type=nothing", "/settings/billing", "/settings/billing/new",
-    "/account", "/todo", "/todo?who=mine", "/todo?cause=spam&domain=none", "/views", "/segments", "/segments/new", "/exports", "/exports/new",
+    "/account", "/todo", "/todo?who=mine", "/todo?cause=spam&domain=none",
+    "/views", "/segments", "/segments/new", "/exports", "/exports/new",
     "/api/v1/docs", "/gallery", "/no/such/page",
 )  # fmt: skip
 
