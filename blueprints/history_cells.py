@@ -17,8 +17,9 @@ from history import Row
 from history.chips import Shown
 from history.sentences import type_label
 from i18n import _
-from models.words import Chip, Reason, Status
+from models.words import Chip, EmailType, Reason, Status
 
+_EVENTS = frozenset(type.value for type in EmailType if "." in type.value)
 _EXPLAINED = (Status.UNDELIVERABLE, Status.FAILED, Status.REQUESTED)
 
 
@@ -34,6 +35,7 @@ class Cells:
         self.sessions, self.contacts = url_for("sessions.index") + "/", _folder("contacts.emails")
         self.requested, self.changed = _("Demandé le"), _("Dernier changement :")
         self.files = _("Pièces jointes :")
+        self.events, self.event = _EVENTS, _("évènement")
         self._types: dict[str, str] = {}
 
     def stamp(self, at: datetime) -> Markup:

@@ -139,6 +139,8 @@ def test_the_email_is_found_in_the_global_list_as_an_event(cassiopee: House, sta
     world(cassiopee)
     staff.get("/emails?type=card.expired")
     assert "Carte expirée" in staff.text() and "Anne Roche" in staff.text()
+    (cell,) = staff.html.xpath("//tbody//td[contains(@class, 'col-type')]")
+    assert cell.text_content().split() == ["Carte", "expirée", "évènement"]
 
 
 def test_fifty_events_take_as_many_statements_as_one(cassiopee: House, staff: Browser, statements: list[str]) -> None:
