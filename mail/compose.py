@@ -131,7 +131,10 @@ class Writing:
 
     @cached_property
     def _letters(self) -> dict[str, _Letter]:
-        return {language: _compiled(words, language, self._look) for language, words in self.words.items()}
+        return {
+            language: _compiled(words, language, self._look, tag_list.OWN_PAGE in self.groups)
+            for language, words in self.words.items()
+        }
 
     @cached_property
     def _look(self) -> Look:
@@ -192,7 +195,7 @@ def _found(values: Mapping[str, Any], name: str) -> str:
     return str(values.get(group, {}).get(key, ""))
 
 
-def _compiled(words: Words, language: str, look: Look) -> _Letter:
+def _compiled(words: Words, language: str, look: Look, own_page: bool) -> _Letter:
     subject, message = f"subject_{language}", f"message_{language}"
     if not words.subject.strip():
         raise UserMistake(N_("L'objet est vide."), subject)
@@ -202,9 +205,9 @@ def _compiled(words: Words, language: str, look: Look) -> _Letter:
         raise UserMistake(N_("Ce texte est trop long."), message)
     try:
         text = merge_tags.compiled(
-            letters.plain(words, language), field=f"text_{language}" if words.text.strip() else message
+            letters.plain(words, language, own_page), field=f"text_{language}" if words.text.strip() else message
         )
-        html = merge_tags.compiled(letters.page(words, language, look), html=True, field=message)
+        html = merge_tags.compiled(letters.page(words, language, look, own_page), html=True, field=message)
     except UserMistake as mistake:
         raise UserMistake(mistake.message, mistake.field or message, **mistake.values) from mistake
     typed = merge_tags.compiled(words.message, html=words.html, field=message)

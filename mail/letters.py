@@ -38,6 +38,12 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 _HOUSE_LOOK = Look()
+_OWN_TAG = "espace.lien"
+# at the foot of every letter about a session, in the letter's language
+_OWN_PAGE = {
+    "fr": "Retrouver tous vos e-mails et documents de cette session",
+    "en": "Find all your e-mails and documents of this session",
+}
 _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
 
 
@@ -69,8 +75,9 @@ def _french(text: str) -> str:
     return released(french(hold(text, held)), held)
 
 
-def page(words: Words, language: str, look: Look = _HOUSE_LOOK) -> str:
-    """The whole HTML of a letter, CSS inlined, its merge tags (and the layout's own) still to be filled."""
+def page(words: Words, language: str, look: Look = _HOUSE_LOOK, own_page: bool = False) -> str:
+    """The whole HTML of a letter, CSS inlined, its merge tags (and the layout's own) still to be filled. `own_page`
+    puts the address of the recipient's own page at its foot, where they have one and the words do not give it."""
     held: list[str] = []
     body = html_body.safe(words.message, held) if words.html else _blocks(hold(words.message, held), held)
 
@@ -79,13 +86,23 @@ def page(words: Words, language: str, look: Look = _HOUSE_LOOK) -> str:
         return hold(source, held)
 
     document = render_template(
-        "letters/layout.html", body=Markup(body), tag=tag, letter_language=language, look=look
+        "letters/layout.html", body=Markup(body), tag=tag, letter_language=language, look=look,
+        own_page=_OWN_PAGE[language] if own_page and _OWN_TAG not in words.message else "",
     )  # fmt: skip
     return released(_INLINER.inline(document), held)
 
 
-def plain(words: Words, language: str = "fr") -> str:
-    """The plain-text part: the person's own, else what was typed without its marks, or the words of the HTML."""
+def plain(words: Words, language: str = "fr", own_page: bool = False) -> str:
+    """The plain-text part: the person's own, else what was typed without its marks, or the words of the HTML; at its
+    foot what page() puts there."""
+    text = _plain(words, language)
+    if not own_page or _OWN_TAG in text:
+        return text
+    label = f"{_OWN_PAGE[language]}{' : ' if language == 'fr' else ': '}"
+    return f'{text}{{% if {_OWN_TAG} != "" %}}\n{label}{{{{ {_OWN_TAG} }}}}\n{{% endif %}}'
+
+
+def _plain(words: Words, language: str) -> str:
     if words.text.strip():
         return _lines(words.text)
     held: list[str] = []

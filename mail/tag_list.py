@@ -101,6 +101,7 @@ _OF_EVENTS = {
     "payment_method": _ALL_EVENTS | {"carte", "moyen", "facture", "paiement"},
 }
 _EVALUATIONS = frozenset(t.value for t in EmailType if t.value.startswith("evaluation"))
+OWN_PAGE = "espace"  # the group of the recipient's own page
 _WITHOUT_SESSION = frozenset({EmailType.QUOTE.value, EmailType.ALERT.value})
 
 
@@ -119,8 +120,8 @@ def groups(type: str) -> frozenset[str]:
     if is_event(type):
         return _OF_EVENTS[type.partition(".")[0]]
     if type in _EVALUATIONS:
-        return frozenset({"evaluation", "espace"})
-    return frozenset({"espace"}) if of_session(type) else frozenset()
+        return frozenset({"evaluation", OWN_PAGE})
+    return frozenset({OWN_PAGE}) if of_session(type) else frozenset()
 
 
 def tags_for(

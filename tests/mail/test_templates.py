@@ -103,13 +103,35 @@ def test_html_words_are_made_safe_and_have_a_text_part(app: Flask, cassiopee: Ho
     draft = templates.writing(
         template, cassiopee.organisation, training_session=session(), links=lambda _: LINKS
     ).draft(person())
-    body = draft.html[draft.html.index('class="body"') :]
+    body = draft.html[draft.html.index('class="body"') : draft.html.index('class="foot"')]
     assert 'color: #a00">Bonjour Martin' in body
     assert not [word for word in ("script", "onclick", "url(") if word in body]
     assert "<tr><td>Rennes</td></tr>" in body.replace(' style=""', "")
     assert body.count("href=") == 1 and 'href="https://exemple.example/f/abc"' in body and "javascript" not in body
     assert body.count("<img") == 2 and 'src="https://x.example/l.png"' in body and "http://x/a" not in body
     assert "Bonjour Martin" in draft.text and "Rennes" in draft.text and "https://exemple.example/f/abc" in draft.text
+
+
+def test_a_letter_about_a_session_gives_the_recipients_own_page_once(app: Flask, cassiopee: House) -> None:
+    template = templates.find(cassiopee.id, EmailType.RULES.value)
+    assert template is not None
+
+    def written(links: dict[str, str], language: str = "fr") -> tuple[str, str]:
+        writing = templates.writing(
+            template, cassiopee.organisation, training_session=session(), links=lambda _: links
+        )  # fmt: skip
+        draft = writing.draft(person(language=language))
+        return draft.text, draft.html
+
+    text, html = written(LINKS)
+    assert text.endswith("\n\nRetrouver tous vos e-mails et documents de cette session : " + LINKS["espace"] + "\n")
+    assert html.count(f'href="{LINKS["espace"]}"') == 1
+    assert "Find all your e-mails" in written(LINKS, "en")[0]
+    text, html = written({})
+    assert text.endswith("Atelier Cassiopée\n") and "Retrouver" not in text + html
+    template.versions[0].message_fr = "[Votre page]({{ espace.lien }})"
+    text, html = written(LINKS)
+    assert text == f"Votre page : {LINKS['espace']}\n" and "Retrouver" not in html
 
 
 def test_a_tag_of_another_type_is_refused(app: Flask, cassiopee: House) -> None:
