@@ -156,7 +156,8 @@ def told(problem: Problem) -> str:
     values = dict(problem.values) | ({"kind": _(problem.kind.label)} if problem.kind else {})
     said = _(problem.message, **values)
     if problem.line:
-        said = f"{said.rstrip('.')} ({_('ligne %(line)s', line=problem.line)})."
+        where = _("ligne %(line)s", line=problem.line)  # outside the f-string: there the extraction cannot see it
+        said = f"{said.rstrip('.')} ({where})."
     if problem.meant:
         said += " " + _("Vouliez-vous dire %(meant)s ?", meant=problem.meant)
     return said
