@@ -37,5 +37,6 @@ __all__ = [
     "EvaluationMoment", "EventOutcome", "Export", "InboundMessage", "Mailing", "Module", "OffReason", "Opportunity",
     "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace", "Rule", "SavedView",
     "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "StageChange", "Template", "TemplateFormat",
-    "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
+    "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User", "WebhookDelivery",
+    "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip

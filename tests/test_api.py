@@ -15,8 +15,9 @@ from config import Config
 from documents import evaluations
 from extensions import db, limiter
 from history import HistoryFilter
+from mail import templates
 from models import Contact, EvaluationMoment, Segment, TrainingSession
-from models.words import ContactKind, Role
+from models.words import ContactKind, EmailType, Role
 from people import contacts, tokens, training
 from tests.client import Browser
 from tests.conftest import House
@@ -53,8 +54,18 @@ def world(app: Flask, cassiopee: House) -> World:
         "segment_id": "G-canari1", "evaluation_id": evaluation.public_id,
     }
     asked = Program(app, cassiopee.admin).post("/exports", {"subject": "canari"})
+    told = Program(app, cassiopee.admin).post("/events", EVENT)
+    templates.ensure_defaults(cassiopee.organisation)
+    template = templates.find(cassiopee.id, EmailType.CONVOCATION)
+    ids |= {"event_id": told["id"], "template_id": template.public_id}
+    db.session.commit()
     return World(cassiopee, ids | {"position": "1", "export_id": asked["id"]})
 
+
+EVENT = {
+    "id": "evt_1", "type": "card.expired", "occurred_at": "2026-11-20T08:30:00Z",
+    "customer": {"reference": "CUS-1", "name": "Zoé Canari", "email": "zoe@mail.example"}, "data": {},
+}  # fmt: skip
 
 # operation → (scope it needs, a body it would take)
 BODIES: dict[str, tuple[str, Any]] = {
@@ -64,6 +75,7 @@ BODIES: dict[str, tuple[str, Any]] = {
     "post_contact": ("send", {"kind": "learner", "last_name": "Petit"}),
     "patch_contact": ("send", {"phone": "01"}),
     "post_session": ("send", {"title": "Python"}),
+    "post_event": ("send", EVENT),
     "post_answered": ("send", {"rating": 5}),
     "post_enrolments": ("send", {"contacts": ["C-1"]}),
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from flask import Response
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from blueprints.api.door import answer, blueprint, own, scoped
 from blueprints.api.fields import LINE, TEXT, Answer, Moment, Request, optional
@@ -19,13 +19,18 @@ _Key = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=LIN
 _Words = Annotated[str, StringConstraints(max_length=4000, pattern=TEXT)]
 
 
+def _whole(number: Any) -> Any:
+    """3.0 is an integer in JSON Schema's eyes, so it is one here."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 class AnsweredRequest(Request):
     """What was answered; all of it may be left out, then it is only known that there is an answer."""
 
     may_be_left_out: ClassVar[bool] = True
 
-    rating: int = optional(ge=1, le=5, description="Of the whole, from 1 to 5.")
-    answers: dict[_Key, Annotated[int, Field(ge=-(2**31), le=2**31)] | _Words] = optional(
+    rating: Annotated[int, BeforeValidator(_whole)] = optional(ge=1, le=5, description="Of the whole, from 1 to 5.")
+    answers: dict[_Key, Annotated[int, Field(ge=-(2**31), le=2**31), BeforeValidator(_whole)] | _Words] = optional(
         max_length=50, description="The other answers, by the names your form gives them."
     )  # fmt: skip
 
