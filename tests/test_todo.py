@@ -120,7 +120,7 @@ def test_row_selection_and_cause_are_marked_and_undone(staff: Browser, cassiopee
     assert one and (one.treated_note, one.treated_by_id) == ("appelé le 12/03, viendra", cassiopee.staff.id)
     staff.post("/todo/treated", {"what": "chosen", "email1": [*ids[1:3], theirs.public_id]})
     assert listed(cassiopee) == set(ids[3:]) and listed(boreale) == {theirs.public_id}
-    late = failed(cassiopee, "late@orange.example", Reason.BLOCKED, updated_at=NOW + timedelta(minutes=5))
+    late = failed(cassiopee, "late@orange.example", Reason.BLOCKED, updated_at=datetime.now(UTC) + timedelta(minutes=5))
     cause = {"what": "cause", "cause": "blocked", "domain": "orange.example", "seen": seen}
     staff.post("/todo/treated", cause)
     assert listed(cassiopee) == {late.public_id}, "what came after the page was made stays"

@@ -31,7 +31,8 @@ class AnsweredRequest(Request):
 
     rating: Annotated[int, BeforeValidator(_whole)] = optional(ge=1, le=5, description="Of the whole, from 1 to 5.")
     answers: dict[_Key, Annotated[int, Field(ge=-(2**31), le=2**31), BeforeValidator(_whole)] | _Words] = optional(
-        max_length=50, description="The other answers, by the names your form gives them."
+        max_length=50, extra={"additionalProperties": False},
+        description="The other answers, by the names your form gives them.",
     )  # fmt: skip
 
 

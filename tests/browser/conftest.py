@@ -66,7 +66,9 @@ class Visit:
 
     def _requested(self, request: Request) -> None:
         where = urlsplit(request.url)
-        ours = where.scheme in ("data", "blob", "about") or request.url.startswith(self.house.url)
+        # chrome and chrome-extension: the browser's own, such as its viewer of PDF
+        inside = ("data", "blob", "about", "chrome", "chrome-extension")
+        ours = where.scheme in inside or request.url.startswith(self.house.url)
         if not ours:
             self._note(f"request to another host: {request.url}")
 

@@ -107,7 +107,7 @@ def test_every_page_is_clean(visit, language):
     one.page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
     found += check(one, "expanded row with every menu open", language)
     one.goto(names["session"] + "/convocation")
-    one.page.locator("button[name=choose][value=all]").click()
+    one.page.locator("button[name=choose][value=learner]").click()
     one.page.locator(".form-actions button[name=step][value=preview]").click()
     one.page.locator(".letter").wait_for()
     found += check(one, "preview", language)

@@ -95,7 +95,8 @@ def test_without_script_a_session_is_found_and_its_form_opened(visit):
     page.locator("input[type=search]").first.press("Enter")
     page.get_by_role("link", name="Accueil et premiers secours").first.click()
     page.get_by_role("link", name="Gestion", exact=True).click()
-    page.locator("button[name=choose][value=all]").click()
+    page.get_by_role("link", name="Envoyer à tous").click()
+    page.locator("button[name=choose][value=learner]").click()
     page.get_by_role("button", name=re.compile("Vérifier")).click()
     expect(page.locator(".person-button")).to_have_count(6)
 

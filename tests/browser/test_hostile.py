@@ -148,7 +148,7 @@ def test_hostile_words_are_only_words(visit, desk):
         expect(page.locator("main")).to_contain_text("<script>alert(")
     one.goto("/contacts/learners?q=hostile")
     page = one.goto(session + "/convocation")
-    page.locator("button[name=choose][value=all]").click()
+    page.locator("button[name=choose][value=learner]").click()
     page.locator("#subject_fr").fill(NAMES[1])
     page.locator("#message_fr").fill("\n\n".join([*NAMES[:3], *BODIES[:6]]))
     files = [{"name": name, "mimeType": "text/html", "buffer": b"<script>alert(5)</script>"} for name in FILES]
@@ -157,7 +157,8 @@ def test_hostile_words_are_only_words(visit, desk):
     expect(page.locator(".letter")).to_contain_text(NAMES[1])
     stays(page, page.url)
     page.locator("button[name=step][value=send]").click()
-    page.wait_for_url("**/emails*")
+    page.wait_for_url("**/documents/convocation")
+    page = one.goto(session + "/emails")
     address = page.url
     expect(page.locator("tbody tr[id^=E-]")).to_have_count(len(NAMES))
     for n in range(len(NAMES)):
