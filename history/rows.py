@@ -176,3 +176,16 @@ def by_public_id(organisation_id: int, public_ids: list[str]) -> Select[Any]:
         .select_from(everything_of(Email.__table__))
         .where(Email.public_id.in_(public_ids), Email.organisation_id == organisation_id)
     )
+
+
+def item(row: Row) -> dict[str, Any]:
+    """An e-mail as programs are told of it: an item of GET /emails, and the data of a webhook."""
+    return {
+        "id": row.public_id, "recipient": row.address, "name": row.recipient_name, "subject": row.subject,
+        "type": row.type, "status": row.status, "reason": row.reason, "chips": [shown.chip for shown in row.chips],
+        "final": row.final, "created_at": row.created_at, "updated_at": row.updated_at, "sent_at": row.sent_at,
+        "next_attempt_at": row.next_attempt_at, "attempt_count": row.attempt_count, "contact": row.contact_id,
+        "contact_name": row.contact_name, "session": row.session_id, "session_title": row.session_title,
+        "attachment_count": row.attachment_count, "attachments": [file._asdict() for file in row.attachments],
+        "sender": row.sender_address, "requested_by": row.requested_by, "is_resend": row.is_resend,
+    }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
-from history.rows import COLUMNS, Row, everything_of
+from history.rows import COLUMNS, Row, everything_of, item
 from models import Email
 from models.webhook import TYPES
 from models.words import Reason
@@ -33,18 +33,5 @@ def rows(connection: Connection, email_ids: Iterable[int]) -> dict[int, Row]:
 
 def of_email(type_: str, reason: Reason | None, row: Row) -> dict[str, Any]:
     """The e-mail with the status and the reason that this news is about, though more has happened since."""
-    then = replace(row, status=TYPES[type_], reason=reason, attachments=())
-    return {
-        "id": row.public_id, "recipient": row.address, "name": row.recipient_name, "subject": row.subject,
-        "type": row.type, "status": then.status, "reason": reason, "chips": [shown.chip for shown in then.chips],
-        "final": then.final, "created_at": _utc(row.created_at), "updated_at": _utc(row.updated_at),
-        "sent_at": _utc(row.sent_at), "next_attempt_at": _utc(row.next_attempt_at),
-        "attempt_count": row.attempt_count, "contact": row.contact_id, "contact_name": row.contact_name,
-        "session": row.session_id, "session_title": row.session_title, "attachment_count": row.attachment_count,
-        "attachments": [file._asdict() for file in row.attachments], "sender": row.sender_address,
-        "requested_by": row.requested_by, "is_resend": row.is_resend,
-    }  # fmt: skip
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC) if moment else None
+    then = replace(row, status=TYPES[type_], reason=reason)
+    return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in item(then).items()}

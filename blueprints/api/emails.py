@@ -22,6 +22,7 @@ from blueprints.api.schemas import (
 from blueprints.problems import Problem
 from documents import blobs
 from history import HistoryFilter, Row, Scope, browse, cursors, detail
+from history.rows import item
 from mail import mime
 from people.tokens import Access
 
@@ -89,16 +90,7 @@ def get_attachment(email_id: str, position: int) -> Response:
 
 def shape(row: Row) -> dict[str, Any]:
     """A row of the history as the API says it."""
-    return {
-        "id": row.public_id, "recipient": row.address, "name": row.recipient_name, "subject": row.subject,
-        "type": row.type, "status": row.status, "reason": row.reason, "chips": [shown.chip for shown in row.chips],
-        "final": row.final, "created_at": row.created_at, "updated_at": row.updated_at, "sent_at": row.sent_at,
-        "next_attempt_at": row.next_attempt_at, "attempt_count": row.attempt_count, "contact": row.contact_id,
-        "contact_name": row.contact_name, "session": row.session_id, "session_title": row.session_title,
-        "attachment_count": row.attachment_count, "sender": row.sender_address, "requested_by": row.requested_by,
-        "is_resend": row.is_resend,
-        "attachments": [AttachmentShape(**file._asdict()) for file in row.attachments],
-    }  # fmt: skip
+    return item(row) | {"attachments": [AttachmentShape(**file._asdict()) for file in row.attachments]}
 
 
 def links(asked: Any, next_: str, previous: str) -> dict[str, str]:
