@@ -77,6 +77,11 @@ class Config:
     proxies: int = 0
 
     @property
+    def signing_keys(self) -> list[str]:
+        """The keys that itsdangerous takes, oldest first: the last one signs, all of them are accepted."""
+        return [*reversed(self.old_secret_keys), self.secret_key]
+
+    @property
     def places(self) -> Places:
         return Places.of(self.data)
 

@@ -70,8 +70,7 @@ def _known_browser() -> bool:
 
 
 def _signer() -> URLSafeSerializer:
-    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
-    return URLSafeSerializer(keys, salt="known-browser")
+    return URLSafeSerializer(settings().signing_keys, salt="known-browser")
 
 
 def _tries_key() -> str:

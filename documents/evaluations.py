@@ -51,8 +51,7 @@ def read(text: str) -> Evaluation | None:
 
 
 def _signer() -> URLSafeSerializer:
-    config = settings()
-    return URLSafeSerializer([*reversed(config.old_secret_keys), config.secret_key], salt=_SALT)  # the newest signs
+    return URLSafeSerializer(settings().signing_keys, salt=_SALT)
 
 
 def form_url(evaluation: Evaluation) -> str:

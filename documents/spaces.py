@@ -60,8 +60,7 @@ def token(space: RecipientSpace) -> str:
 
 
 def _signer() -> URLSafeSerializer:
-    config = settings()
-    return URLSafeSerializer([*reversed(config.old_secret_keys), config.secret_key], salt=_SALT)  # the newest signs
+    return URLSafeSerializer(settings().signing_keys, salt=_SALT)
 
 
 def open_(text: str, today: date | None = None) -> RecipientSpace | None:

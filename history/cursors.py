@@ -42,6 +42,4 @@ def read(text: str, order: str) -> Cursor | None:
 
 
 def _signer() -> URLSafeSerializer[Any]:
-    config = settings()
-    # The oldest key first: the last one signs, all of them are accepted.
-    return URLSafeSerializer([*reversed(config.old_secret_keys), config.secret_key], salt="history-cursor")
+    return URLSafeSerializer(settings().signing_keys, salt="history-cursor")

@@ -58,6 +58,4 @@ def found(upload_id: str, filename: str | None) -> File | None:
 
 
 def _signer() -> URLSafeTimedSerializer[str]:
-    config = settings()
-    # The oldest key first: the last one signs, all of them are accepted.
-    return URLSafeTimedSerializer([*reversed(config.old_secret_keys), config.secret_key], salt="api-upload")
+    return URLSafeTimedSerializer(settings().signing_keys, salt="api-upload")
