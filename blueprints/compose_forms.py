@@ -231,8 +231,3 @@ class WriteForm(BaseForm):
 
 def _signer() -> URLSafeSerializer:
     return URLSafeSerializer(current_app.secret_key or "", salt="files of a letter being written")
-
-
-def posted(field: str) -> Any:
-    """One word of the posted form, cut to a sane length."""
-    return request.form.get(field, "")[:64]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, request, url_for
 from flask_login import current_user
 from sqlalchemy import select, update
 from werkzeug.wrappers import Response
 
 import mail
 from blueprints.settings_forms import OrganisationForm, SenderForm, UserForm
-from blueprints.support import allow, page
+from blueprints.support import allow, done, page
 from extensions import db
 from i18n import _
 from models import Sender, User
@@ -30,12 +30,6 @@ def _own_or_404(model: type[Row], row_id: int) -> Row:
     return row or abort(404)
 
 
-def _done(words: str, endpoint: str) -> Response:
-    db.session.commit()
-    flash(words, "success")
-    return redirect(url_for(endpoint), 303)  # type: ignore[return-value]
-
-
 @blueprint.route("", methods=["GET", "POST"])
 @allow(Permission.CONFIGURE)
 def index() -> Response:
@@ -43,7 +37,7 @@ def index() -> Response:
     form = OrganisationForm(obj=organisation)
     if form.validate_on_submit():
         form.populate_obj(organisation)
-        return _done(_("Les réglages de l'organisme sont enregistrés."), "settings.index")
+        return done(_("Les réglages de l'organisme sont enregistrés."), url_for("settings.index"))
     return page("settings/organisation.html", status=_status(), form=form)
 
 
@@ -78,7 +72,7 @@ def _sender_form(sender: Sender | None) -> Response:
             db.session.execute(update(Sender).where(mine, Sender.is_default).values(is_default=False))
             saved.is_default = True
         db.session.add(saved)
-        return _done(_("L'expéditeur %(address)s est enregistré.", address=saved.address), "settings.senders")
+        return done(_("L'expéditeur %(address)s est enregistré.", address=saved.address), url_for("settings.senders"))
     return page("settings/sender.html", status=_status(), form=form, sender=sender)
 
 
@@ -87,7 +81,7 @@ def _sender_form(sender: Sender | None) -> Response:
 def resume_sender(sender_id: int) -> Response:
     sender = _own_or_404(Sender, sender_id)
     mail.resume(sender)
-    return _done(_("%(address)s envoie de nouveau.", address=sender.address), "settings.senders")
+    return done(_("%(address)s envoie de nouveau.", address=sender.address), url_for("settings.senders"))
 
 
 @blueprint.get("/users")
@@ -119,7 +113,7 @@ def user(user_id: int) -> Response:
     form = UserForm(user)
     if form.validate_on_submit():
         form.save(user)
-        return _done(_("Le compte de %(name)s est enregistré.", name=user.name), "settings.users")
+        return done(_("Le compte de %(name)s est enregistré.", name=user.name), url_for("settings.users"))
     return page("settings/user.html", status=_status(), form=form, user=user)
 
 

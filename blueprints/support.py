@@ -8,7 +8,19 @@ from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flask import Flask, Response, abort, current_app, g, make_response, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, generate_csrf
 from redis.exceptions import RedisError
@@ -82,6 +94,18 @@ def get_or_404(model: type[T], public_id: str) -> T:
 def wants_partial() -> bool:
     """True when htmx asks for a piece of the page (not when it rebuilds a page for Back)."""
     return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def posted(field: str) -> str:
+    """One word of the posted form, cut to a sane length."""
+    return request.form.get(field, "")[:64]
+
+
+def done(words: str, where: str) -> Response:
+    """Keep what was done, say so at the top of the next page, and go there."""
+    db.session.commit()
+    flash(words, "success")
+    return redirect(where, 303)  # type: ignore[return-value]
 
 
 def page(template: str, partial: str | None = None, status: int = 200, **context: Any) -> Response:

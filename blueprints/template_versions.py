@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, redirect, url_for
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
-from blueprints.support import allow, get_or_404, page
+from blueprints.support import allow, done, get_or_404, page, posted
 from blueprints.template_forms import format_labels, told
 from extensions import db
 from i18n import _
@@ -78,14 +78,14 @@ def _replaced(found: Template, columns: dict[str, Any], note: str) -> Response:
         return redirect(url_for("template_versions.versions", public_id=found.public_id), 303)  # type: ignore[return-value]
     same = saved.number == base
     said = _("C'est déjà le texte en service.") if same else _("La version %(number)s est en service.", number=base + 1)
-    return _done(said, url_for("templates.template", public_id=found.public_id))
+    return done(said, url_for("templates.template", public_id=found.public_id))
 
 
 @blueprint.post("/<public_id>/copies")
 @allow(Permission.CONFIGURE)
 def copies(public_id: str) -> Response:
     found = get_or_404(Template, public_id)
-    type, kind = _posted("type") or found.type, _posted("kind")
+    type, kind = posted("type") or found.type, posted("kind")
     fits = type in {one.value for one in templates.TYPES} and (not kind or kind in _kinds(type))
     if not fits or (type, kind) == (found.type, found.kind):
         flash(_("Choisissez un autre type d'e-mail, ou un autre destinataire."), "danger")
@@ -99,7 +99,7 @@ def copies(public_id: str) -> Response:
     made = template_versions.copy(
         found, type, kind, name=name, by=current_user, note=_("Copie de « %(name)s »", name=_(found.name))[:200]
     )
-    return _done(
+    return done(
         _("Le texte est copié : voici l'autre modèle."), url_for("templates.template", public_id=made.public_id)
     )
 
@@ -127,13 +127,3 @@ def _changes(old: TemplateVersion, new: TemplateVersion) -> list[tuple[str, list
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, list[template_versions.Piece]]]:
     return template_versions.differences(old, new, format_labels())
-
-
-def _done(words: str, where: str) -> Response:
-    db.session.commit()
-    flash(words, "success")
-    return redirect(where, 303)  # type: ignore[return-value]
-
-
-def _posted(field: str) -> str:
-    return request.form.get(field, "")[:64]

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 import mail
 from blueprints import template_trial
-from blueprints.support import CONTENT_SECURITY_POLICY, allow, get_or_404, page
+from blueprints.support import CONTENT_SECURITY_POLICY, allow, done, get_or_404, page, posted
 from blueprints.template_forms import TemplateForm, file_label, format_labels, senders, told
 from blueprints.template_trial import Trial
 from errors import UserMistake
@@ -47,7 +47,7 @@ def index() -> Response:
 @allow(Permission.CONFIGURE)
 def defaults() -> Response:
     made = templates.ensure_defaults(current_user.organisation)
-    return _done(_("Modèles créés : %(number)s.", number=made), url_for("templates.index"))
+    return done(_("Modèles créés : %(number)s.", number=made), url_for("templates.index"))
 
 
 @blueprint.get("/<public_id>")
@@ -65,7 +65,7 @@ def save(public_id: str) -> Response:
     found = get_or_404(Template, public_id)
     version = templates.newest(found)
     form = TemplateForm.of(found, version)
-    step = _posted("step")
+    step = posted("step")
     if not form.validate():
         return _editor(form, version, status=422)
     language = step[-2:] if step[-2:] in ("fr", "en") else "fr"
@@ -87,7 +87,7 @@ def save(public_id: str) -> Response:
         form.blame(problems)
         return _editor(form, version, status=422)
     try:
-        over = _posted("over")
+        over = posted("over")
         base = int(over) if over.isascii() and over.isdigit() and len(over) < 10 else form.began_from
         saved = template_versions.save(found, form.columns, base=base, by=current_user, note=form.note.data or "")
     except Conflict as conflict:
@@ -96,7 +96,7 @@ def save(public_id: str) -> Response:
     form.settle(found)
     new = saved.number != version.number
     said = _("La version %(number)s est en service.", number=saved.number) if new else _("Le modèle est enregistré.")
-    return _done(said, url_for("templates.template", public_id=public_id))
+    return done(said, url_for("templates.template", public_id=public_id))
 
 
 @blueprint.post("/<public_id>/preview")
@@ -116,16 +116,16 @@ def state(public_id: str) -> Response:
     found = get_or_404(Template, public_id)
     if not templates.is_event(found):
         abort(404)
-    found.enabled = _posted("enabled") == "1"
+    found.enabled = posted("enabled") == "1"
     name = _(found.name)
     said = (
         _("« %(name)s » part désormais à chaque évènement.", name=name) if found.enabled
         else _("« %(name)s » ne part plus.", name=name)
     )  # fmt: skip
     back = (
-        url_for("templates.index") if _posted("from") == "list" else url_for("templates.template", public_id=public_id)
+        url_for("templates.index") if posted("from") == "list" else url_for("templates.template", public_id=public_id)
     )
-    return _done(said, back)
+    return done(said, back)
 
 
 @blueprint.post("/<public_id>/delete")
@@ -137,7 +137,7 @@ def delete(public_id: str) -> Response:
         return redirect(url_for("templates.template", public_id=public_id), 303)  # type: ignore[return-value]
     name = _(found.name)
     db.session.delete(found)
-    return _done(_("La variante « %(name)s » est supprimée.", name=name), url_for("templates.index"))
+    return done(_("La variante « %(name)s » est supprimée.", name=name), url_for("templates.index"))
 
 
 def _editor(
@@ -186,13 +186,3 @@ def _sender(form: TemplateForm) -> Sender | None:
     """Whom it leaves from: the one chosen, else the default one."""
     listed = senders()
     return next((s for s in listed if str(s.id) == form.sender.data), next(iter(listed), None))
-
-
-def _done(words: str, where: str) -> Response:
-    db.session.commit()
-    flash(words, "success")
-    return redirect(where, 303)  # type: ignore[return-value]
-
-
-def _posted(field: str) -> str:
-    return request.form.get(field, "")[:64]

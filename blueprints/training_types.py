@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, request, url_for
 from flask_login import current_user
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
@@ -10,7 +10,7 @@ from wtforms import SelectMultipleField, StringField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from blueprints.forms import BaseForm, Line, Needed
-from blueprints.support import allow, page
+from blueprints.support import allow, done, page
 from extensions import db
 from i18n import N_, _
 from models import Programme, TrainingType
@@ -127,9 +127,7 @@ def _own_or_404(type_id: int) -> TrainingType:
 
 
 def _done(words: str) -> Response:
-    db.session.commit()
-    flash(words, "success")
-    return redirect(url_for("training_types.index"), 303)  # type: ignore[return-value]
+    return done(words, url_for("training_types.index"))
 
 
 def _status() -> int:

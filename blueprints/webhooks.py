@@ -16,7 +16,7 @@ from wtforms import SelectMultipleField, StringField, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from blueprints.forms import BaseForm, Line, Needed
-from blueprints.support import allow, get_or_404, page
+from blueprints.support import allow, done, get_or_404, page
 from errors import UserMistake
 from extensions import db
 from i18n import N_, _, ngettext
@@ -250,9 +250,7 @@ def _secret(endpoint: WebhookEndpoint, shown: str, new: bool) -> Response:
 
 
 def _done(endpoint: WebhookEndpoint, words: str) -> Response:
-    db.session.commit()
-    flash(words, "success")
-    return redirect(url_for("webhooks.endpoint", public_id=endpoint.public_id), 303)  # type: ignore[return-value]
+    return done(words, url_for("webhooks.endpoint", public_id=endpoint.public_id))
 
 
 def _status() -> int:

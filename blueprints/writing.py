@@ -14,9 +14,9 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 import mail
-from blueprints.compose_forms import WriteForm, posted
+from blueprints.compose_forms import WriteForm
 from blueprints.matters import Matter
-from blueprints.support import CONTENT_SECURITY_POLICY, page
+from blueprints.support import CONTENT_SECURITY_POLICY, page, posted
 from errors import UserMistake
 from extensions import db
 from i18n import N_, _, ngettext
