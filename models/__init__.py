@@ -1,5 +1,6 @@
 """Columns, constraints, relations and tiny properties. No joins, no input or output, no request."""
 
+from models.audit import AuditAction, AuditEntry, AuditGroup, Channel
 from models.contact import Contact
 from models.document import Document, DocumentKind, Evaluation, EvaluationMoment
 from models.email import (
@@ -32,7 +33,8 @@ from models.training import Enrolment, Module, Programme, TrainingSession
 from models.webhook import DeliveryState, OffReason, Trouble, WebhookDelivery, WebhookEndpoint, WebhookTry
 
 __all__ = [
-    "Address", "Anchor", "ApiToken", "Attachment", "Automation", "BillingSource", "Blob", "BusinessEvent", "Contact",
+    "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup",
+    "Automation", "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact",
     "DeliveryEvent", "DeliveryState", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
     "EvaluationMoment", "EventOutcome", "Export", "InboundMessage", "Mailing", "Module", "OffReason", "Opportunity",
     "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace", "Rule", "SavedView",
