@@ -35,7 +35,7 @@ def main() -> None:
         base_url=os.environ.get("BASE_URL", "http://127.0.0.1:5000"),
         read_delay=float(os.environ.get("PRACTICE_READ_DELAY") or READ_DELAY),
     )
-    with office, Page(places.maildir, office.read, ports.page, os.environ.get("SECRET_KEY", "")):
+    with office, Page(places.maildir, office.read, ports.page, os.environ.get("SECRET_KEY", ""), office):
         ended.wait()
 
 

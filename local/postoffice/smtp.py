@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from email.message import Message
 from email.utils import formatdate
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from local.postoffice import reader, reports
-from local.postoffice.behaviours import Behaviour, behaviour_of
+from local.postoffice.behaviours import TABLE, Behaviour, behaviour_of
 from local.postoffice.reports import Recipient, Taken
 
 log = logging.getLogger("postoffice")
@@ -51,8 +52,9 @@ class DsnSMTP(SMTP):
     The options are taken out of the command before aiosmtpd sees it, because it would put ENVID in capitals.
     """
 
-    def __init__(self, handler: Any, **options: Any) -> None:
+    def __init__(self, handler: PostOffice, **options: Any) -> None:
         super().__init__(handler, **options)
+        self.office = handler
         self.command_size_limits.update(MAIL=1024, RCPT=1536)
 
     def _create_envelope(self) -> DsnEnvelope:
@@ -79,7 +81,7 @@ class DsnSMTP(SMTP):
         await super().smtp_RCPT(rest)
 
     async def smtp_DATA(self, arg: str) -> None:
-        behaviours = [behaviour_of(recipient.address) for recipient in self.dsn.recipients]
+        behaviours = [self.office.behaviour(recipient.address) for recipient in self.dsn.recipients]
         if any(behaviour.hangs_up == "before the body" for behaviour in behaviours):
             await _hang_up(self)
         await super().smtp_DATA(arg)
@@ -104,6 +106,7 @@ class PostOffice:
         self._bounces = _maildir(bounces)
         self._delays = {"report": report_delay, "read": read_delay}
         self._grey_seconds = grey_seconds
+        self._cured: frozenset[str] = frozenset()
         self._first_tries: dict[tuple[str, str], float] = {}
         self._due: dict[asyncio.TimerHandle, Callable[[], None]] = {}
         self._loop = asyncio.new_event_loop()
@@ -138,6 +141,22 @@ class PostOffice:
             reader.fetch(url, as_whom)
         return len(found)
 
+    @property
+    def cured(self) -> frozenset[str]:
+        """The words whose cause somebody has put right, until the post office closes."""
+        return self._cured
+
+    def cure(self, word: str, cured: bool = True) -> None:
+        """Put right what makes `word` refuse, or (cured=False) let it be wrong again. Raises KeyError where the table
+        has no cure for it."""
+        if not TABLE[word].cure:
+            raise KeyError(word)
+        self._cured = self._cured | {word} if cured else self._cured - {word}
+
+    def behaviour(self, address: str) -> Behaviour:
+        """How that recipient behaves now."""
+        return behaviour_of(address, self._cured)
+
     # --- aiosmtpd's hooks ---
 
     async def handle_EHLO(
@@ -149,7 +168,7 @@ class PostOffice:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: DsnEnvelope, address: str, options: list[str]
     ) -> str:
-        behaviour = behaviour_of(address)
+        behaviour = self.behaviour(address)
         if behaviour.at_rcpt:
             return behaviour.at_rcpt
         if behaviour.greylists and (wait := self._grey(str(envelope.mail_from), address)) > 0:
@@ -160,8 +179,10 @@ class PostOffice:
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: DsnEnvelope) -> str:
-        behaviours = [behaviour_of(recipient.address) for recipient in envelope.recipients]
-        if refusals := [behaviour.at_data for behaviour in behaviours if behaviour.at_data]:
+        behaviours = [self.behaviour(recipient.address) for recipient in envelope.recipients]
+        files = has_file(envelope.original_content or b"")
+        refusals = [one.at_data for one in behaviours if one.at_data and (files or not one.files_only)]
+        if refusals:
             return refusals[0]
         queue_id = f"{time.time_ns() // 1000:X}"[-10:]
         for recipient, behaviour in zip(envelope.recipients, behaviours, strict=True):
@@ -254,6 +275,11 @@ class PostOffice:
             self, loop=self._loop, hostname=_HOST, ident="ESMTP practice", enable_SMTPUTF8=True,
             data_size_limit=SIZE_LIMIT, timeout=660,
         )  # fmt: skip
+
+
+def has_file(content: bytes) -> bool:
+    """Whether a message has a part that calls itself an attachment."""
+    return any(part.get_content_disposition() == "attachment" for part in message_from_bytes(content).walk())
 
 
 def _maildir(folder: Path) -> mailbox.Maildir:

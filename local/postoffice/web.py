@@ -27,6 +27,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from local.postoffice import receiver
 from local.postoffice.behaviours import PLAIN, TABLE
+from local.postoffice.smtp import PostOffice
 
 PAGE_SIZE = 50
 _TEXT_LIMIT = 200_000
@@ -62,6 +63,9 @@ _ENGLISH = {
     "Mot dans l'adresse": "Word in the address",
     "Ce qui se passe": "What happens",
     "tous les autres": "all others",
+    "Pour que cela arrive": "For it to arrive",
+    "C'est fait": "Done",
+    "C'est fait ; défaire": "Done; undo",
 } | receiver.ENGLISH
 
 
@@ -79,9 +83,13 @@ class Listed:
 class Page:
     """The web server, in a thread of its own; port 0 takes any free one. `read` opens a message as its recipient."""
 
-    def __init__(self, maildir: Path, read: Callable[[bytes], int], port: int = 0, secret_key: str = "") -> None:
+    def __init__(
+        self, maildir: Path, read: Callable[[bytes], int], port: int = 0, secret_key: str = "",
+        office: PostOffice | None = None,
+    ) -> None:  # fmt: skip
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
-        self._server = make_server("127.0.0.1", port, create_page(maildir, read, secret_key), threaded=True)
+        application = create_page(maildir, read, secret_key, office)
+        self._server = make_server("127.0.0.1", port, application, threaded=True)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="mail-page", daemon=True)
 
@@ -95,8 +103,11 @@ class Page:
         self._server.server_close()
 
 
-def create_page(maildir: Path, read: Callable[[bytes], int], secret_key: str = "") -> Flask:
-    """The WSGI application over the Maildir `maildir`, with the receiver of the demo's webhook."""
+def create_page(
+    maildir: Path, read: Callable[[bytes], int], secret_key: str = "", office: PostOffice | None = None
+) -> Flask:
+    """The WSGI application over the Maildir `maildir`, with the receiver of the demo's webhook; with an `office`, what
+    makes it refuse can be put right here."""
     app = Flask(__name__)
     receiver.register(app, receiver.practice_secret(secret_key))
 
@@ -130,8 +141,18 @@ def create_page(maildir: Path, read: Callable[[bytes], int], secret_key: str = "
         found = list(islice(_listed(maildir, search), first, first + PAGE_SIZE + 1))
         return render_template(
             "mails.html", mails=found[:PAGE_SIZE], more=len(found) > PAGE_SIZE, number=number, search=search,
-            table=TABLE, plain=PLAIN,
+            table=TABLE, plain=PLAIN, office=office,
         )  # fmt: skip
+
+    @app.post("/cures/<word>")
+    def cures(word: str) -> AnyResponse:
+        if office is None:
+            abort(404)
+        try:
+            office.cure(word, request.form.get("do") == "cure")
+        except KeyError:
+            abort(404)
+        return redirect(url_for("mails", _anchor="behaviours"), 303)
 
     @app.get("/mails/<key>")
     def mail(key: str) -> str:

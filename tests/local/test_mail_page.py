@@ -6,6 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from local.postoffice import PostOffice
 from local.postoffice.web import create_page
 
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -141,3 +142,17 @@ def test_other_sites_are_refused(desk):
     options = {"base_url": "http://127.0.0.1:8025", "headers": {"Origin": "http://evil.example"}}
     assert desk.client.post(f"/mails/{key}/reading", **options).status_code == 403
     assert desk.reads == []
+
+
+def test_what_makes_it_refuse_can_be_put_right_here(tmp_path):
+    with PostOffice(tmp_path / "mail", tmp_path / "bounces") as office:
+        client = create_page(tmp_path / "mail", office.read, "", office).test_client()
+        here = {"base_url": "http://127.0.0.1:8025"}
+        assert "la personne fait de la place" in client.get("/", **here).text
+        assert client.post("/cures/plein", data={"do": "cure"}, **here).status_code == 303
+        assert office.cured == {"plein"}
+        assert "C’est fait ; défaire" in client.get("/", **here).text.replace("&#39;", "’")
+        client.post("/cures/plein", data={"do": "undo"}, **here)
+        assert office.cured == frozenset()
+        assert client.post("/cures/inconnu", data={"do": "cure"}, **here).status_code == 404
+        assert client.post("/cures/plein", headers={"Origin": "http://evil.example"}, **here).status_code == 403

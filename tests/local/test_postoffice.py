@@ -48,7 +48,7 @@ class Place:
             return [(code, text.decode()) for code, text in steps]
 
 
-def letter(html="<p>Bonjour</p>"):
+def letter(html="<p>Bonjour</p>", file=False):
     message = EmailMessage(policy=SMTP)
     message["From"] = "Atelier <formation@cassiopee.example>"
     message["To"] = "someone@client.example"
@@ -56,6 +56,8 @@ def letter(html="<p>Bonjour</p>"):
     message["Message-ID"] = "<E-1.abc@cassiopee.example>"
     message.set_content("Bonjour")
     message.add_alternative(html, subtype="html")
+    if file:
+        message.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="convocation.pdf")
     return message
 
 
@@ -113,10 +115,31 @@ def test_a_plain_recipient_gets_the_mail_and_nothing_comes_back(place):
 @pytest.mark.parametrize("word", [word for word, behaviour in TABLE.items() if behaviour.at_rcpt or behaviour.at_data])
 def test_a_refusal_says_its_reply_and_keeps_nothing(place, word):
     code, text = (TABLE[word].at_rcpt or TABLE[word].at_data).split(" ", 1)
-    steps = place.send(f"{word}@client.example")
+    steps = place.send(f"{word}@client.example", message=letter(file=TABLE[word].files_only))
     assert steps[-1] == (int(code), text)
     assert len(steps) == (2 if TABLE[word].at_rcpt else 3)
     assert place.kept() == []
+
+
+@pytest.mark.parametrize("word", [word for word, behaviour in TABLE.items() if behaviour.files_only])
+def test_who_refuses_files_takes_a_letter_without(place, word):
+    assert place.send(f"{word}@client.example")[-1][0] == 250
+    assert len(place.kept()) == 1
+
+
+@pytest.mark.parametrize("word", [word for word, behaviour in TABLE.items() if behaviour.cure])
+def test_what_is_put_right_is_an_ordinary_mailbox(place, word):
+    place.office.cure(word)
+    place.send(f"{word}@client.example", rcpt_options=["NOTIFY=SUCCESS,FAILURE"])
+    about_recipient = delivery_status(place.returned()[0])[1]
+    assert (len(place.kept()), about_recipient["Action"]) == (1, "delivered")
+    place.office.cure(word, cured=False)
+    assert place.office.behaviour(f"{word}@client.example") is TABLE[word]
+
+
+def test_what_nobody_can_put_right_has_no_cure(place):
+    with pytest.raises(KeyError):
+        place.office.cure("inconnu")
 
 
 @pytest.mark.parametrize("word", [word for word, behaviour in TABLE.items() if behaviour.report])

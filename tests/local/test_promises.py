@@ -5,12 +5,13 @@ import uuid
 
 import pytest
 
+from documents import blobs
 from extensions import db
 from local.postoffice import PostOffice
 from local.postoffice.behaviours import TABLE, Behaviour
 from local.processes import wait_until
 from mail import mailbox, post
-from mail.compose import Draft
+from mail.compose import Draft, File
 from mail.drain import drain
 from models.words import Status
 
@@ -33,9 +34,12 @@ def promise(behaviour: Behaviour) -> str:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_the_status_is_the_one_promised(cassiopee, office, tmp_path, word):
+    stored = blobs.store(b"%PDF-1.7\n%%EOF\n", "convocation.pdf")
+    file = File("convocation.pdf", stored.sha256, stored.size, stored.media_type)
     draft = Draft(
         recipient=f"c.{word}@client.example", name="C", contact_id=None, training_session_id=None, type="free",
         subject="Bonjour", html="<p>Bonjour</p>", text="Bonjour",
+        files=(file,) if TABLE[word].files_only else (),
     )  # fmt: skip
     house = cassiopee
     (email,) = post(
