@@ -7,7 +7,9 @@ Flask-Mail's names are kept (MAIL_SERVER, MAIL_PORT …), as DATABASE_URL, REDIS
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from zoneinfo import ZoneInfo
 from places import Places
 
 ROOT = Path(__file__).resolve().parent
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/-]*)?")
 
 
 class WrongSetting(SystemExit):
@@ -57,6 +60,12 @@ class Config:
     bounce_imap_folder: str = "INBOX"
     bounce_imap_tls: bool = True
     blobs: Path | None = None
+    # attachments in a bucket, s3://bucket/prefix; its host and keys are the machine's own (AWS_*) where not named
+    blobs_url: str = ""
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: str | None = None
     timezone: ZoneInfo = ZoneInfo("Europe/Paris")
     lease: float = 30.0
     smtp_timeout: float = 30.0
@@ -72,6 +81,9 @@ class Config:
     webhook_timeout: float = 10.0
     webhook_loopback: bool = False
     webhook_ca_file: Path | None = None
+    # the DNS server to ask, host:port ("none": nobody; unset: the system's), and seconds for one question
+    dns_server: str | None = None
+    dns_timeout: float = 3.0
     practice_page_port: int | None = None  # of the practice post office, where its page also receives webhooks
     # how many reverse proxies stand in front; without one, X-Forwarded-For is anybody's word
     proxies: int = 0
@@ -143,7 +155,14 @@ def read(env: Mapping[str, str] | None = None) -> Config:
     for name, ca_file in (("MAIL_CA_FILE", mail_ca), ("WEBHOOK_CA_FILE", webhook_ca)):
         if ca_file and not Path(ca_file).is_file():
             raise WrongSetting(f"{name}={ca_file!r}: a file of certificates (PEM) is expected.")
-    blobs = text("BLOB_FOLDER")
+    blobs, blobs_url = text("BLOB_FOLDER"), text("BLOBS_URL", "") or ""
+    if blobs_url and not _BUCKET.fullmatch(blobs_url):
+        raise WrongSetting(f"BLOBS_URL={blobs_url!r}: s3://bucket or s3://bucket/prefix is expected.")
+    if blobs_url and blobs:
+        raise WrongSetting(f"BLOB_FOLDER={blobs!r}: attachments are kept there or at BLOBS_URL, not in both.")
+    s3_endpoint = text("AWS_ENDPOINT_URL")
+    if s3_endpoint and not s3_endpoint.startswith(("http://", "https://")):
+        raise WrongSetting(f"AWS_ENDPOINT_URL={s3_endpoint!r}: http:// or https:// is expected.")
     default_mail_port = running.get("smtp_port", 2525) if embedded_mail else 25
     return Config(
         env=mode,
@@ -170,6 +189,11 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         bounce_imap_folder=text("BOUNCE_IMAP_FOLDER", "INBOX") or "INBOX",
         bounce_imap_tls=switch("BOUNCE_IMAP_TLS", True),
         blobs=Path(blobs) if blobs else None,
+        blobs_url=blobs_url,
+        s3_endpoint=s3_endpoint.rstrip("/") if s3_endpoint else None,
+        s3_region=text("AWS_REGION") or text("AWS_DEFAULT_REGION"),
+        s3_access_key_id=text("AWS_ACCESS_KEY_ID"),
+        s3_secret_access_key=text("AWS_SECRET_ACCESS_KEY"),
         timezone=zone,
         lease=number("SILLAGE_LEASE", 30.0, 1),
         smtp_timeout=number("SMTP_TIMEOUT", 30.0, 0.1),
@@ -184,6 +208,8 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         webhook_timeout=number("WEBHOOK_TIMEOUT", 10.0, 0.1),
         webhook_loopback=loopback,
         webhook_ca_file=Path(webhook_ca) if webhook_ca else None,
+        dns_server=_dns_server(text("DNS_SERVER")),
+        dns_timeout=number("DNS_TIMEOUT", 3.0, 0.1),
         practice_page_port=int(number("PRACTICE_MAIL_PAGE_PORT", 0)) or None,
         proxies=int(number("TRUSTED_PROXIES", 0)),
     )
@@ -195,6 +221,20 @@ def psycopg_url(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url[len(prefix) :]
     return url
+
+
+def _dns_server(given: str | None) -> str | None:
+    """`given` as host:port with the usual port completed; None where it is unset, "none" as it is."""
+    if given in (None, "none"):
+        return given
+    host, colon, port = given.rpartition(":") if given.count(":") == 1 or "]:" in given else (given, ":", "53")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+        if not 0 < int(port) < 65536:
+            raise ValueError
+    except ValueError:
+        raise WrongSetting(f"DNS_SERVER={given!r}: an IP address, a colon and a port are expected.") from None
+    return f"{host}{colon}{port}"
 
 
 def _kept_secret(places: Places, mode: str) -> str:

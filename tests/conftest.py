@@ -74,6 +74,7 @@ def test_config(folder: Path, postgres: Postgres, valkey: Valkey) -> config.Conf
         mail_server="127.0.0.1",
         mail_port=1,  # nothing listens there; tests that send name their own server
         bounce_maildir=folder / "bounces",
+        dns_server="none",  # tests that ask name their own server
         lease=3.0,
         smtp_timeout=2.0,
         smtp_data_timeout=3.0,
