@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Text
+from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Index, Text
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -135,7 +135,8 @@ class Channel(Word):
 
 
 class AuditEntry(Model):
-    """One line of the log. `who` is the name as it was; `subject` a public id or the address the act was about.
+    """One line of the log. `who` is the name as it was; `subject` a public id or the address the act was about, `also`
+    the ids of what else it was about (the e-mails that were dealt with at one press).
 
     `data` holds what else is needed to understand it: ids, counts, addresses; never bodies, passwords or secrets.
     No foreign key but the organisation's: the log outlives what it speaks of, and keeps the organisation from being
@@ -151,6 +152,7 @@ class AuditEntry(Model):
         Index(
             "ix_audit_entry_subject", "organisation_id", "subject", "at", "id", postgresql_where=sql("subject <> ''")
         ),
+        Index("ix_audit_entry_also", "also", postgresql_using="gin", postgresql_where=sql("also <> '{}'")),
     )
 
     id: Mapped[bigid]
@@ -165,4 +167,5 @@ class AuditEntry(Model):
     token_prefix: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     address: Mapped[str] = mapped_column(Text, nullable=False, server_default="")  # of the request (IP)
     subject: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    also: Mapped[list[str]] = mapped_column(ARRAY(Text), nullable=False, server_default=sql("'{}'"))
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, server_default=sql("'{}'"))

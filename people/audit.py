@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import g, has_request_context, request
 from flask_login import current_user
+from sqlalchemy import inspect
 
 from extensions import db, on_commit
 from models import User
@@ -21,43 +22,54 @@ from models.audit import AuditAction, AuditEntry, Channel
 # Set in the request's environ once a line was kept: what the tests hold every writing route to.
 NOTED = "sillage.audit.noted"
 _LONGEST = 500
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def note(
-    action: AuditAction, subject: str = "", *, by: User | None = None, organisation_id: int | None = None, **data: Any
-) -> None:
+    action: AuditAction, subject: str = "", *, also: Iterable[str] = (), by: User | None = None,
+    organisation_id: int | None = None, **data: Any,
+) -> None:  # fmt: skip
     """Add one line to the log; the caller commits.
 
-    `subject` is what it was about: a public id (E-…, C-…, S-…), else an address, a name or a key's prefix. `data` goes
-    into JSON (str, int, bool, None, lists and dicts of them): ids, counts, addresses, never a body, a password or a
-    secret; what is None or "" is left out. `by` is the person where no request says it (a job) or says it wrongly (a
-    sign-in); `organisation_id` is for acts that are nobody's in it. Raises LookupError where neither is known.
+    `subject` is what it was about: a public id (E-…, C-…, S-…), else an address, a name or a key's prefix; `also` the
+    ids of whatever else it was about, by which the line is found too. `data` goes into JSON (str, int, bool, lists and
+    dicts of them): ids, counts, addresses, never a body, a password or a secret; what is None, "" or empty is left
+    out. `by` is the person where no request says it (a job) or not yet (a sign-in); `organisation_id` is for acts that
+    are nobody's in it. Raises LookupError where neither is known.
     """
-    note_each(action, [subject], by=by, organisation_id=organisation_id, **data)
-
-
-def note_each(
-    action: AuditAction, subjects: Iterable[str], *, by: User | None = None, organisation_id: int | None = None,
-    **data: Any,
-) -> None:  # fmt: skip
-    """One line for each subject, written by one statement: for acts on many e-mails, found by each one's id later."""
     person = by or _signed_in()
     if person is None and organisation_id is None:
         raise LookupError("nobody did it: say by= or organisation_id=")
-    line = {
-        "organisation_id": organisation_id if person is None else person.organisation_id,
-        "action": action,
-        "user_id": person.id if person else None,
-        "who": person.name if person else "",
-        "data": {name: _short(value) for name, value in data.items() if value not in (None, "")},
+    line = AuditEntry(
+        organisation_id=organisation_id if person is None else person.organisation_id, action=action,
+        user_id=person.id if person else None, who=person.name if person else "", subject=_short(subject),
+        also=list(also), data={name: _short(value) for name, value in data.items() if value not in _NOTHING},
         **_origin(),
-    }
-    lines = [line | {"subject": subject[:_LONGEST]} for subject in subjects]
-    if not lines:
-        return
-    db.session.execute(AuditEntry.__table__.insert(), lines)  # type: ignore[attr-defined]
+    )  # fmt: skip
+    db.session.add(line)
     if has_request_context():
         on_commit(_mark(request.environ))
+
+
+def changed(row: Any, *shown: str) -> dict[str, Any]:
+    """{"changed": names of the columns that are to be written}, with "NAME": [before, after] for those `shown`.
+
+    Asked before the flush. Which columns changed is enough for most; values are for what the change is about (an
+    address, a role), never for what is private.
+    """
+    state = inspect(row)
+    names = [column.key for column in state.mapper.column_attrs if state.attrs[column.key].history.has_changes()]
+    found: dict[str, Any] = {"changed": sorted(names)}
+    for name in shown:
+        history = state.attrs[name].history
+        if name in names:
+            found[name] = [_plain(history.deleted), _plain(history.added)]
+    return found
+
+
+def _plain(values: Any) -> str:
+    value = next(iter(values or ()), None)
+    return "" if value is None else _short(str(getattr(value, "value", value)))
 
 
 def _mark(environ: dict[str, Any]) -> Any:

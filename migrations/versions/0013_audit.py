@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("token_prefix", sa.Text(), server_default="", nullable=False),
         sa.Column("address", sa.Text(), server_default="", nullable=False),
         sa.Column("subject", sa.Text(), server_default="", nullable=False),
+        sa.Column("also", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("data", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.CheckConstraint("channel IN ('page', 'api', 'job')", name=op.f("ck_audit_entry_channel")),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_audit_entry_organisation_id")),
@@ -42,6 +43,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_audit_entry_subject", "audit_entry", ["organisation_id", "subject", "at", "id"],
         postgresql_where=sa.text("subject <> ''"),
+    )  # fmt: skip
+    op.create_index(
+        "ix_audit_entry_also", "audit_entry", ["also"], postgresql_using="gin",
+        postgresql_where=sa.text("also <> '{}'"),
     )  # fmt: skip
     op.execute(
         "CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$ "

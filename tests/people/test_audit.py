@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from extensions import db
 from models import ApiToken, AuditAction, AuditEntry, Channel
+from models.words import Role
 from people import accounts, audit
 from tests.conftest import House
 
@@ -62,11 +63,13 @@ def test_what_was_rolled_back_was_not_done(app: Flask, cassiopee: House) -> None
     assert lines() == []
 
 
-def test_many_subjects_make_a_line_each(app: Flask, cassiopee: House) -> None:
-    audit.note_each(AuditAction.TREATED, ["E-1", "E-2", "E-3"], by=cassiopee.staff, note="appelés")
-    audit.note_each(AuditAction.TREATED, [], by=cassiopee.staff)
+def test_what_changed_is_named_and_only_what_is_asked_is_shown(app: Flask, cassiopee: House) -> None:
+    person = cassiopee.staff
+    assert person.role is Role.STAFF  # read, as a page has
+    person.name, person.role = "Léa", Role.MANAGER
+    audit.note(AuditAction.USER_CHANGED, person.email, by=cassiopee.admin, **audit.changed(person, "role", "email"))
     db.session.commit()
-    assert [(line.subject, line.data) for line in lines()] == [(f"E-{n}", {"note": "appelés"}) for n in (1, 2, 3)]
+    assert lines()[0].data == {"changed": ["name", "role"], "role": ["staff", "manager"]}
 
 
 @pytest.mark.parametrize(
