@@ -81,9 +81,10 @@ class Within:
 
 @dataclass(frozen=True)
 class Belongs:
-    """The e-mail is of one of few sessions, contacts or opportunities: `column` is one of `ids` (one, or a select)."""
+    """The e-mail is of one of few sessions, contacts or opportunities, or is one of few itself: `column` is one of
+    `ids` (one, or a select)."""
 
-    column: Literal["training_session_id", "contact_id", "opportunity_id"]
+    column: Literal["training_session_id", "contact_id", "opportunity_id", "id"]
     ids: int | ScalarSelect[Any] | Select[Any]
 
 

@@ -23,9 +23,11 @@ LIMITS = (25, 50, 100, 200)
 DEFAULT_LIMIT = 50
 LONGEST_TEXT = 200
 MOST_VALUES = 40
+MOST_NUMBERS = LIMITS[-1]  # a page's worth; an address holds no more
 _TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _THREE = re.compile(r"[^\W_]{3}")
 _SESSION_ID, _CONTACT_ID = re.compile(r"S-[0-9a-z]{1,20}"), re.compile(r"C-[0-9a-z]{1,20}")
+_EMAIL_ID = re.compile(r"E-[0-9a-zA-Z]{1,20}")
 _SEGMENT_ID = re.compile(r"G-[0-9a-z]{1,20}")
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 REPEATABLE = ("status", "type", "reason")
@@ -39,8 +41,8 @@ class HistoryFilter:
 
     `status` holds codes of Status and StatusGroup; `session` and `contact` a public id or words of the name;
     `attachment`, `resent` and `treated` are yes, no or empty; `segment` is a public id, `sender` and `by` addresses (of
-    the sender, of the user who asked), `operator` the recipient's domain in ASCII; `sort` is -date (newest first) or
-    date, by the date that `date_field` names.
+    the sender, of the user who asked), `operator` the recipient's domain in ASCII; `number` holds public ids of
+    e-mails; `sort` is -date (newest first) or date, by the date that `date_field` names.
     """
 
     status: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class HistoryFilter:
     operator: str = ""
     resent: str = ""
     treated: str = ""
+    number: tuple[str, ...] = ()
     learners: bool = False  # on a company's record: its learners' e-mails too
     sort: str = "-date"
     cursor: str = ""
@@ -90,6 +93,7 @@ class HistoryFilter:
             operator=_domain(args.get("operator", "")),
             resent=_one_of(args.get("resent", ""), ("yes", "no")),
             treated=_one_of(args.get("treated", ""), ("yes", "no")),
+            number=_numbers(args.getlist("number")),
             learners=args.get("learners", "") == "yes",
             sort=_one_of(args.get("sort", ""), ("date",)) or "-date",
             cursor=args.get("cursor", "").strip()[:300].replace("\0", ""),
@@ -116,6 +120,7 @@ class HistoryFilter:
             ("operator", self.operator),
             ("resent", self.resent),
             ("treated", self.treated),
+            ("number", ",".join(self.number)),
             ("learners", "yes" if self.learners else ""),
             ("sort", "" if self.sort == "-date" else self.sort),
             ("limit", "" if self.limit == DEFAULT_LIMIT else str(self.limit)),
@@ -216,6 +221,12 @@ def _statuses(raw: list[str]) -> tuple[str, ...]:
 
 def _types(raw: list[str]) -> tuple[str, ...]:
     return tuple(sorted({code for code in raw if _TYPE.fullmatch(code)})[:MOST_VALUES])
+
+
+def _numbers(raw: list[str]) -> tuple[str, ...]:
+    """Public ids, repeated or with commas between them; of too many the first ones."""
+    listed = (number for text in raw for number in text.split(","))
+    return tuple(sorted(dict.fromkeys(n for n in listed if _EMAIL_ID.fullmatch(n)))[:MOST_NUMBERS])
 
 
 def _limit(raw: str) -> int:

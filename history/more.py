@@ -1,6 +1,8 @@
-"""Filters of the history that stand under no column: segment, sender, who asked, reason, operator, resent, dealt with.
+"""Filters of the history that stand under no column: segment, sender, who asked, reason, operator, resent, dealt with,
+and the numbers of chosen e-mails.
 
-Their words are history.sentences', their inputs stand in the panel "Plus de filtres" (templates/history/_more.html).
+Their words are history.sentences', their inputs stand in the panel "Plus de filtres" (templates/history/_more.html);
+the numbers have none: a selection writes them.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from sqlalchemy import func, literal_column, select
 
 from extensions import db
 from history import segments, untreated
-from history.conditions import Among, AmongOwners, Test
+from history.conditions import Among, AmongOwners, Belongs, Test
 from models import Address, Email, Segment, Sender, User
 from models.words import Mark
 
@@ -47,6 +49,9 @@ def conditions(ask: Ask) -> Iterable[Any]:
             Address.organisation_id == organisation_id, Address.domain == asked.operator
         )
         yield AmongOwners("address_id", there)
+    if asked.number:
+        chosen = select(Email.id).where(Email.organisation_id == organisation_id, Email.public_id.in_(asked.number))
+        yield Belongs("id", chosen)
     yield from _flags(asked.resent, asked.treated)
 
 

@@ -281,8 +281,7 @@ class Question:
 
     def _asked(self) -> list[ColumnElement[bool]]:
         tests = [t.holds(Email) if isinstance(t, WordsOfSubject) else self._of_owner(t) for t in self.texts]
-        owners = [getattr(Email, b.column).in_(b.ids) for b in self.belongs if isinstance(b.ids, Select)]
-        return [self._owned, *self._plain(), *owners, *self._range, *tests]
+        return [self._owned, *self._plain(), *self._range, *tests]
 
     def part(self, columns: list[ColumnElement[Any]], most: int, cursor: Cursor | None) -> Select[Any]:
         """`columns` of the next `most` e-mails after `cursor`, in order: for exports that go on where they stopped."""
@@ -341,8 +340,9 @@ class Question:
 
     def _plain(self, walked: Belongs | None = None) -> list[ColumnElement[bool]]:
         """Every condition but dates and words as a plain test; `walked` is served by the index."""
-        single = [getattr(Email, b.column) == b.ids for b in self.belongs if not isinstance(b.ids, Select)]
-        return [*single, *(c.holds() for c in self.among), *(t.clause for t in self.tests)]
+        others = [(getattr(Email, b.column), b.ids) for b in self.belongs if b is not walked]
+        of_them = [column.in_(ids) if isinstance(ids, Select) else column == ids for column, ids in others]
+        return [*of_them, *(c.holds() for c in self.among), *(t.clause for t in self.tests)]
 
     def _of_owner(self, words: TextOfOwner | AmongOwners) -> ColumnElement[bool]:
         return getattr(Email, words.column).in_(words.ids())

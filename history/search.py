@@ -109,6 +109,8 @@ class _Reader:
             self.refuse(N_("Il manque ce que vous cherchez après « %(asked)s »."), asked=part.source)
         elif operator.key in _TEXTS:
             self._text(operator.key, part)
+        elif operator.key == "number":
+            self._numbers(part)
         elif operator.key in _CODED:
             self._codes(operator.key, part)
         elif operator.key in _DATES:
@@ -125,6 +127,13 @@ class _Reader:
             self.refuse(N_("« %(asked)s » : %(most)s signes au plus, le reste est laissé de côté."), asked=part.source,
                         most=LONGEST_TEXT)  # fmt: skip
         said.append(part.value)
+
+    def _numbers(self, part: Part) -> None:
+        asked = [word for word in part.value.split(",") if word]
+        known = [word for word in asked if HistoryFilter.from_query([("number", word)]).number]
+        if len(known) < len(asked):
+            self.refuse(N_("« %(asked)s » n'est pas un numéro d'e-mail."), asked=part.source)
+        self.codes.setdefault("number", []).extend(known)
 
     def _codes(self, name: str, part: Part) -> None:
         for word in [part.value] if part.quoted else part.value.split(","):
@@ -259,6 +268,8 @@ def _written(filter_: HistoryFilter, language: str, known: Known) -> Iterator[tu
             yield name, quoted(_known_word(value, getattr(known, name), name == "segment"))
     if filter_.operator:
         yield "operator", filter_.operator
+    if filter_.number:
+        yield "number", ",".join(filter_.number)
     if filter_.learners:
         yield "learners", _yes(True, language)
     if filter_.date_field is not HistoryFilter.date_field:

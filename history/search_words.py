@@ -83,6 +83,8 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("resent", ("renvoyé", "resent"), (), N_("déjà renvoyé, ou jamais"), ("renvoyé:non", "resent:no")),
     Operator("treated", ("traité", "treated"), ("dealt-with",), N_("marqué comme traité, ou en erreur et pas encore"),
              ("traité:non", "treated:no")),
+    Operator("number", ("numéro", "number"), ("id",), N_("le numéro de l'e-mail ; plusieurs avec une virgule"),
+             ("numéro:E-7k3m9qx2w5ab", "number:E-7k3m9qx2w5ab")),
     Operator("learners", ("apprenants", "learners"), (), N_("avec les apprenants de l'entreprise"),
              ("apprenants:oui", "learners:yes")),
 )  # fmt: skip

@@ -86,6 +86,8 @@ def _more(filter_: HistoryFilter, names: Names) -> list[tuple[str, str, str, str
     ):  # fmt: skip
         if value:
             found.append((field, _(what), _("oui") if value == "yes" else _("non"), None))
+    if filter_.number:
+        found.append(("number", _("Numéro"), numbers_label(filter_.number), None))
     return found
 
 
@@ -105,6 +107,8 @@ def _more_said(filter_: HistoryFilter, names: Names) -> list[str]:
         parts.append(_("déjà renvoyés") if filter_.resent == "yes" else _("jamais renvoyés"))
     if filter_.treated:
         parts.append(_("marqués comme traités") if filter_.treated == "yes" else _("en erreur et pas encore traités"))
+    if filter_.number:
+        parts.append(_("portant le numéro %(numbers)s", numbers=numbers_label(filter_.number)))
     return parts
 
 
@@ -163,6 +167,11 @@ def status_label(code: str) -> str:
     """A status or group of statuses in the page's language."""
     words = StatusGroup if code in StatusGroup._value2member_map_ else Status
     return _(words(code).label)
+
+
+def numbers_label(numbers: tuple[str, ...]) -> str:
+    """The number of the e-mail that is chosen; of several how many."""
+    return numbers[0] if len(numbers) == 1 else ngettext("%(num)s choisi", "%(num)s choisis", len(numbers))
 
 
 def reason_label(code: str) -> str:

@@ -96,6 +96,10 @@ class EmailQuery(Query):
     )  # fmt: skip
     resent: Literal["yes", "no"] = optional(description="Sent again, or not.")
     treated: Literal["yes", "no"] = optional(description="no: failures that nobody has dealt with.")
+    number: str = optional(
+        max_length=3000, pattern=r"^E-[0-9a-zA-Z]{1,20}(,E-[0-9a-zA-Z]{1,20})*$",
+        description="The e-mails of these ids, with commas between them; 200 at most.",
+    )  # fmt: skip
     event: list[TypeCode] = Field(default=[], description="The same as type.", max_length=40)
     learners: Literal["yes"] = optional(description="On a company's own page only; it changes nothing here.")
     sort: Literal["-date", "date"] = Field(default="-date", description="Newest first, or oldest first.")

@@ -77,6 +77,7 @@ def filled(cassiopee: Any, boreale: Any) -> Any:
         "Jean Dupont",
         ago=10 * day,
         subject="Quatre rappel de la carte",
+        public_id="E-quatre",
         status=Status.UNDELIVERABLE,
         reason=Reason.MAILBOX_FULL,
         marks=Mark.RESENT,
@@ -89,13 +90,14 @@ def filled(cassiopee: Any, boreale: Any) -> Any:
         "Élodie Petit",
         ago=100 * day,
         subject="Six l'été <b>",
+        public_id="E-six",
         status=Status.SENT,
         updated_at=NOW,
         contact_id=petit.id,
         training_session_id=session.id,
     )
     make_email(cassiopee, "x@example.org", "X", ago=400 * day, subject="Sept", status=Status.UNCERTAIN)
-    make_email(boreale, "elodie.petit@example.org", "Élodie Petit", subject="Ailleurs")
+    make_email(boreale, "elodie.petit@example.org", "Élodie Petit", subject="Ailleurs", public_id="E-ailleurs")
     return cassiopee  # fmt: skip
 
 
@@ -178,6 +180,15 @@ TABLE = [
     ("treated=no&status=error&reason=user_unknown", "Deux",
      ["Statut : En erreur", "Motif : Adresse inconnue", "Traité : non"]),
     ("treated=yes", "Quatre", ["Traité : oui"]),
+    ("number=E-six", "Six", ["Numéro : E-six"]),
+    ("number=E-six,E-ailleurs,E-quatre,E-none", "Quatre Six", ["Numéro : 4 choisis"]),
+    ("number=E-quatre&recipient=petit", "Quatre", ["Destinataire : petit", "Numéro : E-quatre"]),
+    ("number=E-quatre&subject=carte", "Quatre", ["Objet : carte", "Numéro : E-quatre"]),
+    ("number=E-six&session=S-fire&operator=example.org", "Six",
+     ["Session : S-fire", "Opérateur : example.org", "Numéro : E-six"]),
+    ("number=E-six&number=E-quatre&sort=date&date_field=sent", "Six Quatre", ["Numéro : 2 choisis"]),
+    ("number=E-six,E-quatre&recipient=elodie&subject=six&type=convocation", "Six",
+     ["Type : Convocation", "Destinataire : elodie", "Objet : six", "Numéro : 2 choisis"]),
     ("event=card.expired", "Un", ["Type : Carte expirée"]),
     ("recipient=petit&subject=carte&status=error", "Quatre",
      ["Destinataire : petit", "Objet : carte", "Statut : En erreur"]),
@@ -192,12 +203,14 @@ def subjects(page: Any) -> str:
 
 
 @pytest.mark.parametrize(("string", "rows", "chips"), TABLE, ids=[row[0] or "nothing" for row in TABLE])
-@pytest.mark.parametrize("driven", [False, True], ids=["near", "sought"])
+@pytest.mark.parametrize("driven", ["", "further", "sought"])
 def test_rows_and_chips(
-    app: Any, filled: Any, monkeypatch: Any, string: str, rows: str, chips: list[str], driven: bool
+    app: Any, filled: Any, monkeypatch: Any, string: str, rows: str, chips: list[str], driven: str
 ) -> None:
-    if driven:  # as if the table were long: words are sought in their own index
+    if driven:  # as if the table were long: the words are not found near the top
         monkeypatch.setattr(pages, "_NEAR", 1)
+    if driven == "sought":  # nor by walking on: in their own index
+        monkeypatch.setattr(pages, "_reach", lambda *_asked: 0)
     scope = Scope(filled.id)
     page = browse(scope, ask(string), NOW)
     assert subjects(page) == rows
@@ -254,7 +267,7 @@ def test_scopes_hold_their_own(filled: Any, boreale: Any) -> None:
         Scope(boreale.id, training_session=session)
 
 
-def test_a_company_shows_its_learners_when_asked(filled: Any) -> None:
+def test_a_company_shows_its_learners_when_asked(filled: Any, monkeypatch: Any) -> None:
     from models import Contact
 
     acme = db.session.query(Contact).filter_by(public_id="C-acme").one()
@@ -262,6 +275,10 @@ def test_a_company_shows_its_learners_when_asked(filled: Any) -> None:
     make_email(filled, "nour@acme.example", "Nour Haddad", ago=timedelta(days=3), subject="Huit", contact_id=nour.id)
     assert subjects(browse(Scope(filled.id, contact=acme), ask("learners=yes"), NOW)) == "Trois Huit"
     assert subjects(browse(Scope(filled.id, contact=nour), ask("learners=yes"), NOW)) == "Huit"
+    make_email(filled, ago=timedelta(days=4), subject="Huit ailleurs")
+    monkeypatch.setattr(pages, "_NEAR", 1)
+    monkeypatch.setattr(pages, "_reach", lambda *_asked: 0)  # by the index of words, which knows no owner
+    assert subjects(browse(Scope(filled.id, contact=acme), ask("learners=yes&subject=huit"), NOW)) == "Huit"
 
 
 def test_a_forged_cursor_starts_at_the_top(filled: Any) -> None:
@@ -307,6 +324,7 @@ PINNED = [
     ("contact=C-x", 1), ("recipient=petit", 1), ("subject=carte", 1), ("session=incendie", 1), ("contact=petit", 1),
     ("recipient=petit&subject=carte", 1), ("segment=G-static", 2), ("operator=example.org", 1), ("reason=blocked", 1),
     ("by=staff@cassiopee.example", 1), ("sender=formation@cassiopee.example", 1), ("resent=yes", 1), ("treated=no", 1),
+    ("number=E-six,E-quatre", 1),
 ]  # fmt: skip
 
 
