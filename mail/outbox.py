@@ -16,9 +16,10 @@ from flask import current_app
 from sqlalchemy import Connection, Engine, create_engine, select, text
 
 from extensions import db, on_commit, ring, settings
-from mail import announcing, mime, tokens
+from mail import announcing, mime, quarantine, tokens
 from mail.compose import Draft
 from mail.fold import Fact
+from mail.recipients import of_drafts
 from mail.tracking import RECORD, parameters, record
 from models import Email, Mailing, Organisation, Sender, User
 from models.base import public_id
@@ -53,6 +54,7 @@ def post(
     The same `request_key` again gives the e-mails of the first time: a double click sends once. `freeze` makes the
     bytes (a resend copies those of the first e-mail). Before `send_at` nothing is tried (mail.scheduled.cancel and
     send_now decide otherwise); a moment gone by, like None, means at once. From `not_after` on none is tried.
+    What is asked for to an address in quarantine exists, and fails at once with that reason: it is never queued.
     """
     connection = db.session.connection()
     mailing = connection.execute(
@@ -70,12 +72,13 @@ def post(
     ids = connection.execute(
         text("SELECT nextval(pg_get_serial_sequence('email', 'id')) FROM generate_series(1, :n)"), {"n": len(drafts)}
     ).scalars()
-    addresses = _addresses(connection, organisation.id, drafts)
+    addresses = of_drafts(connection, organisation.id, drafts)
     priority = int(len(drafts) > BULK_FROM if bulk is None else bulk)
     copies = _Copies()
     public_ids = []
+    held: list[Fact] = []
     for draft, email_id in zip(drafts, ids, strict=True):
-        address_id, envelope = addresses[draft.recipient, draft.name]
+        address_id, envelope, story = addresses[draft.recipient, draft.name]
         content = freeze(
             draft,
             sender,
@@ -95,10 +98,13 @@ def post(
             email_id, content.skeleton, json.dumps(content.cuts), content.sha256, content.size, content.smtputf8,
         ))  # fmt: skip
         copies.attachment += [(email_id, n, file.filename, file.sha256) for n, file in enumerate(draft.files, 1)]
-        copies.outbox.append((
-            email_id, organisation.id, sender.id, envelope, priority, QueueState.WAITING.value, first_try,
-            first_try + GIVE_UP_AFTER, not_after,
-        ))  # fmt: skip
+        if story:
+            held.append(quarantine.not_sent(email_id, now, story))
+        else:
+            copies.outbox.append((
+                email_id, organisation.id, sender.id, envelope, priority, QueueState.WAITING.value, first_try,
+                first_try + GIVE_UP_AFTER, not_after,
+            ))  # fmt: skip
         copies.event.append((
             organisation.id, email_id, EventKind.REQUESTED.value, "user", REQUESTED, now,
             json.dumps({"by": by.name}) if by else None,
@@ -106,6 +112,7 @@ def post(
     copies.write(connection)
     if listened:
         announcing.requested(connection, mailing_id)
+    record(held, connection)
     on_commit(lambda: ring("drain", "send"))
     return list(db.session.scalars(select(Email).where(Email.mailing_id == mailing_id).order_by(Email.id)))
 
@@ -165,31 +172,6 @@ class _Copies:
                 with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                     for row in rows:
                         copy.write_row(row)
-
-
-def _addresses(
-    connection: Connection, organisation_id: int, drafts: Sequence[Draft]
-) -> dict[tuple[str, str], tuple[int, str]]:
-    """(address, name) → (address_id, envelope address), made where new."""
-    wanted = sorted({(draft.recipient, draft.name) for draft in drafts})
-    envelopes = {pair: mime.wire_address(pair[0])[0] for pair in wanted}
-    values = {
-        "organisation": organisation_id,
-        "address": [address for address, _ in wanted],
-        "name": [name for _, name in wanted],
-        "domain": [envelopes[pair].rpartition("@")[2].lower() for pair in wanted],
-    }
-    connection.exec_driver_sql(
-        "INSERT INTO address (organisation_id, address, name, domain) SELECT %(organisation)s, * "
-        "FROM unnest(%(address)s::text[], %(name)s::text[], %(domain)s::text[]) ON CONFLICT DO NOTHING",
-        values,
-    )
-    rows = connection.exec_driver_sql(
-        "SELECT address.id, address, name FROM address JOIN unnest(%(address)s::text[], %(name)s::text[]) "
-        "AS wanted (address, name) USING (address, name) WHERE organisation_id = %(organisation)s",
-        values,
-    )
-    return {(address, name): (id, envelopes[address, name]) for id, address, name in rows}
 
 
 def _engine() -> Engine:

@@ -2,7 +2,7 @@
 
 One statement for a batch of any size, inside the caller's transaction: facts already known change nothing, and the
 stored status is the maximum of (rank, occurred_at, source, event id), so neither order nor concurrency matters. What
-changed is told to webhooks by mail.announcing's parts of it.
+changed is told to webhooks by mail.announcing's parts of it; mail.quarantine's part enters the addresses found dead.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from extensions import db
 from mail.announcing import ANNOUNCED, HEARD
 from mail.fold import LEFT_RANKS, Fact
+from mail.quarantine import CONDEMNED
 from models.words import MARK_OF_KIND, Mark, Reason, verdict
 
 # What somebody dealt with is to be dealt with again: a failure after that, or one they could not know of.
@@ -73,7 +74,7 @@ incoming AS MATERIALIZED (
   WHERE email.id = news.email_id
   RETURNING email.id, email.organisation_id, email.status, email.reason, email.status_occurred_at,
     heard.status AS status_before
-), {ANNOUNCED}"""
+), {ANNOUNCED}, {CONDEMNED}"""
 
 
 def parameters(facts: Sequence[Fact]) -> dict[str, list[Any]]:

@@ -28,6 +28,7 @@ from models.planning import (
     Rule,
     TrainingType,
 )
+from models.suppression import Grounds, Suppression
 from models.template import Template, TemplateFormat, TemplateVersion
 from models.training import Enrolment, Module, Programme, TrainingSession
 from models.webhook import DeliveryState, OffReason, Trouble, WebhookDelivery, WebhookEndpoint, WebhookTry
@@ -36,9 +37,9 @@ __all__ = [
     "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup",
     "Automation", "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact",
     "DeliveryEvent", "DeliveryState", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
-    "EvaluationMoment", "EventOutcome", "Export", "InboundMessage", "Mailing", "Module", "OffReason", "Opportunity",
-    "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace", "Rule", "SavedView",
-    "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "StageChange", "Template", "TemplateFormat",
-    "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User", "WebhookDelivery",
-    "WebhookEndpoint", "WebhookTry",
+    "EvaluationMoment", "EventOutcome", "Export", "Grounds", "InboundMessage", "Mailing", "Module", "OffReason",
+    "Opportunity", "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace", "Rule",
+    "SavedView", "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "StageChange", "Suppression",
+    "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User",
+    "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip
