@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from mail.fold import Fact
 from mail.matching import Match
@@ -33,9 +34,11 @@ def facts(report: Report, match: Match, identity: str, now: datetime, inbound_id
     moment = min(report.occurred_at.replace(microsecond=999_999) if report.occurred_at else now, now)
 
     def fact(kind: EventKind, recipient: ReportedRecipient | None, reason: Reason | None = None) -> Fact:
-        data = {"key": match.key, "reporting_mta": report.reporting_mta}
+        data: dict[str, Any] = {"key": match.key, "reporting_mta": report.reporting_mta}
         if recipient is not None and recipient.address.lower() != match.recipient:
             data["final_recipient"] = recipient.address
+        if recipient is not None and kind is EventKind.BOUNCED:
+            data["address_dead"] = recipient.address_dead  # what mail.quarantine asks
         return Fact(
             match.email_id, kind, "dsn", identity, moment, reason,
             smtp_code=recipient.smtp_code if recipient else None,

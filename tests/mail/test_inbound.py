@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, text
 
 from extensions import db, settings
-from mail import mailbox, outbox, tokens
+from mail import mailbox, outbox, quarantine, tokens
 from mail.drain import drain
 from models import DeliveryEvent, Email, InboundMessage
 from models.words import EventKind, Mark, Reason, Status
@@ -89,6 +89,19 @@ def test_each_key_alone_is_enough(sent, key):
     assert "User unknown" in event.diagnostic
     assert not path.exists()
     assert mailbox.poll() == 0
+
+
+def test_a_report_condemns_the_address_only_where_its_reader_is_sure(sent):
+    vague = report(sent, verp=True, status="5.0.0").replace(b"User unknown", b"mailbox unavailable")
+    drop(vague.replace(b"mailbox is full", b"User unknown"))
+    mailbox.poll()
+    assert state(sent) == (Status.FAILED, Reason.USER_UNKNOWN)
+    event = db.session.scalars(select(DeliveryEvent).where(DeliveryEvent.kind == "bounced")).one()
+    assert event.data["address_dead"] is None
+    assert quarantine.quarantined(sent.organisation_id, ["zoe@client.example"]) == set()
+    drop(report(sent, verp=True))
+    mailbox.poll()
+    assert quarantine.quarantined(sent.organisation_id, ["zoe@client.example"]) == {"zoe@client.example"}
 
 
 def test_a_report_of_the_same_second_comes_after_what_it_reports(sent):
