@@ -97,6 +97,6 @@ def _reported(facts: Facts) -> Iterator[Shown]:
 
 def _family(facts: Facts) -> Iterator[Shown]:
     if facts.is_resend:
-        yield Shown(Chip.IS_RESEND)
+        yield Shown(Chip.OWN_COPY if facts.marks & Mark.OWN_COPY else Chip.IS_RESEND)
     if facts.marks & Mark.RESENT:
         yield Shown(Chip.RESENT)

@@ -28,11 +28,15 @@ SILENT = ", ".join(f"'{reason.value}'" for reason in Reason if reason.silent)
 _OWN_SIDE = f"'{Reason.SENDER_REJECTED.value}', '{Reason.NOT_PREPARED.value}'"
 _FAILING = "status IN ('undeliverable', 'failed')"
 COUNTS = f"coalesce(email.reason, '') NOT IN ({SILENT})"
-# Some resend of it, or of its resends, arrived, or failed in its turn and is listed itself. The bit spares the look.
+NO_COPY = f"(again.marks & {Mark.OWN_COPY.value}) = 0"
+# Some resend of it, or of its resends, arrived, or failed in its turn and is listed itself. The bit spares the look. A
+# copy that somebody sent to themselves is no resend.
 CARRIED_ON = f"""((email.marks & {Mark.RESENT.value}) <> 0 AND EXISTS (
   WITH RECURSIVE later AS (
-    SELECT again.id, again.status, again.reason FROM email AS again WHERE again.resend_of_id = email.id
+    SELECT again.id, again.status, again.reason FROM email AS again
+    WHERE again.resend_of_id = email.id AND {NO_COPY}
     UNION SELECT again.id, again.status, again.reason FROM email AS again JOIN later ON again.resend_of_id = later.id
+    WHERE {NO_COPY}
   ) SELECT FROM later WHERE status IN ('delivered', 'opened')
       OR status IN ('undeliverable', 'failed') AND coalesce(reason, '') NOT IN ({SILENT})))"""
 _READ = """id, public_id, created_at, updated_at, type, subject, status, reason, status_occurred_at, contact_id,

@@ -152,9 +152,10 @@ class Writing:
                     with_session = self.training_session is not None
                     merge_tags.check(names, kind, with_session, f"{field}_{language}", label, self.groups)
 
-    def draft(self, contact: Contact, files: tuple[File, ...] = ()) -> Draft:
-        """Exactly what this person will get. Raises UserMistake for what can't be sent."""
-        if unreachable(contact):
+    def draft(self, contact: Contact, files: tuple[File, ...] = (), to: str = "") -> Draft:
+        """Exactly what this person will get, at `to` where that is another address than the record's. Raises
+        UserMistake for what can't be sent."""
+        if not to and unreachable(contact):
             raise UserMistake(N_("On ne peut pas écrire à %(name)s : vérifiez son adresse e-mail."),
                               "people", name=contact.name)  # fmt: skip
         language = self.language_for(contact)
@@ -167,7 +168,7 @@ class Writing:
         if len(subject) > LONGEST_SUBJECT:
             raise UserMistake(N_("L'objet est trop long."), field)
         return Draft(
-            recipient=contact.email.strip(), name=headers.one_line(contact.name, "people"), contact_id=contact.id,
+            recipient=to or contact.email.strip(), name=headers.one_line(contact.name, "people"), contact_id=contact.id,
             training_session_id=self.training_session.id if self.training_session else None, type=self.type,
             subject=subject, html=letter.html.render(values), text=letter.text.render(values), files=files,
             logo=self._look.logo,

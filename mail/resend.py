@@ -1,39 +1,76 @@
-"""Send an e-mail again: a new one that points to the old, with the very bytes of the first time.
+"""Send an e-mail again: a new one that points to the old, with the very bytes of the first time, or made anew.
 
-Only To, Message-ID, Date and the open pixel's token differ; subject, bodies and attachments are copied, not rendered.
-The old e-mail keeps its status and gets the fact `resent`.
+Of a copy only To, Message-ID, Date and the open pixel's token differ, and what a person puts above it (mail.copying);
+subject, bodies and attachments are copied, not rendered. The old e-mail keeps its status and gets the fact `resent`;
+a copy that somebody sends to themselves is no resend, and says so itself (`copied`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
+from documents import spaces
 from errors import Permanent, UserMistake
 from extensions import db
-from mail import headers, mime, outbox
+from mail import anew, copying, headers, mime, outbox, preface, words_of_html
 from mail.compose import Draft, File
+from mail.copying import copied
 from mail.fold import Fact
+from mail.look import Logo
+from mail.preface import Preface
 from mail.tracking import record
-from models import Address, Attachment, Email, EmailContent, Organisation, Sender, User
-from models.words import N_, EventKind, Status
+from models import Address, Attachment, Contact, Email, EmailContent, Organisation, Sender, TrainingSession, User
+from models.words import N_, EventKind, Status, Word
+
+__all__ = ["ON_ITS_WAY", "Ask", "Mode", "copied", "corrected", "page_of", "resend", "resendable"]
 
 # STATUSES.md: sent and delivered are final once 72 hours old; the three others at once.
 SETTLED_AFTER = timedelta(hours=72)
 _FINAL = (Status.OPENED, Status.UNDELIVERABLE, Status.FAILED)
 _SETTLING = (Status.SENT, Status.DELIVERED)
-_HTML_PART = re.compile(
-    rb"(Content-Type: text/html[^\r\n]*\r\nContent-Transfer-Encoding: quoted-printable\r\n(?:[^\r\n]+\r\n)*\r\n)"
-    rb"(.*?)(\r\n--=_sillage)",
-    re.DOTALL,
-)
-_PIXEL = re.compile(r'<img src="[^"<>]*/t/o/[a-z2-7]{20,80}\.gif" width="1" height="1" alt="" style="border:0">')
+ON_ITS_WAY = N_("Cet e-mail est encore en route : il ne peut pas être renvoyé.")
+_USED = N_("Cette demande a déjà servi : rechargez la page.")
+_NO_FILES = N_("Cet e-mail n'a pas de pièce jointe à télécharger.")
+_NO_PAGE = N_("Cet e-mail n'est pas lié à la session d'une personne : elle n'a pas de page d'où télécharger.")
+_CLOSED = N_("La page de cette personne est fermée : rouvrez-la depuis les participants de la session.")
+
+
+class Mode(Word):
+    """What leaves: the label and the sentence are French message ids."""
+
+    def __init__(self, _value: str, _label: str, sentence: str) -> None:
+        self.sentence = sentence
+
+    COPY = (
+        "copy", N_("Copie exacte"),
+        N_("Le même e-mail que la première fois, mot pour mot, avec les mêmes pièces jointes."),
+    )
+    ANEW = (
+        "anew", N_("Refait aujourd'hui"),
+        N_("Le modèle, la fiche et le document d'aujourd'hui : le texte et les pièces jointes peuvent différer."),
+    )
+    LINK = (
+        "link", N_("Avec un lien de téléchargement"),
+        N_("Le même texte sans les pièces jointes : la personne les télécharge sur sa page, par un lien signé."),
+    )
+
+
+@dataclass(frozen=True)
+class Ask:
+    """How an e-mail is sent again. `to` is another address ("" or None: the same); `said` stands above it; before
+    `send_at` it does not leave; `own_copy`: to the person who asks, in place of the recipient."""
+
+    to: str | None = None
+    mode: Mode = Mode.COPY
+    said: str = ""
+    send_at: datetime | None = None
+    own_copy: bool = False
 
 
 def resendable(email: Email, now: datetime | None = None) -> bool:
@@ -43,29 +80,67 @@ def resendable(email: Email, now: datetime | None = None) -> bool:
     return email.status in _FINAL
 
 
-def resend(email: Email, to: str | None = None, *, by: User | None, request_key: str) -> Email:
-    """Ask for the same e-mail again, to the corrected address `to` or the same one, in the caller's transaction.
+def resend(
+    email: Email, to: str | None = None, *, by: User | None, request_key: str, ask: Ask | None = None
+) -> Email:  # fmt: skip
+    """Ask for the same e-mail again, to the corrected address `to` or the same one, in the caller's transaction. `ask`
+    says all there is to say about it, `to` included.
 
-    The same `request_key` again gives the same new e-mail. Raises UserMistake for an address that is none, or while
-    the first may still arrive; Permanent where its bytes are gone.
+    The same `request_key` again gives the same new e-mail. Raises UserMistake for an address that is none, for what
+    cannot be made, or while the first may still arrive; Permanent where its bytes are gone.
     """
+    ask = ask or Ask(to)
     if not resendable(email):
-        raise UserMistake(N_("Cet e-mail est encore en route : il ne peut pas être renvoyé."))
+        raise UserMistake(ON_ITS_WAY)
     content = db.session.get(EmailContent, email.id)
     if content is None:
         raise Permanent(f"the bytes of {email.public_id} are gone")
-    address = db.session.get_one(Address, email.address_id)
-    draft = _draft(email, content, corrected(to) if to and to.strip() else address.address, address.name)
+    organisation = db.session.get_one(Organisation, email.organisation_id)
+    draft, sender, freeze = _prepared(email, content, ask, by, organisation)
+    if ask.own_copy and by is not None:
+        draft = replace(draft, contact_id=None)
     new = outbox.post(
-        [draft], organisation=db.session.get_one(Organisation, email.organisation_id),
-        sender=db.session.get_one(Sender, email.sender_id), by=by, request_key=request_key, bulk=False,
-        resend_of=email, freeze=_copier(content),
+        [draft], organisation=organisation, sender=sender, by=by, request_key=request_key, bulk=False,
+        resend_of=email, freeze=freeze, send_at=ask.send_at,
     )[0]  # fmt: skip
     if new.resend_of_id != email.id:
-        raise UserMistake(N_("Cette demande a déjà servi : rechargez la page."))
-    said = {"by": by.name if by else None, "email": new.public_id, "to": draft.recipient}
-    record([Fact(email.id, EventKind.RESENT, "user", new.public_id, new.created_at, data=said)])
+        raise UserMistake(_USED)
+    record([_fact(email, new, draft, ask, by)])
     return new
+
+
+def _prepared(
+    email: Email, content: EmailContent, ask: Ask, by: User | None, organisation: Organisation
+) -> tuple[Draft, Sender, Callable[..., mime.Frozen]]:
+    """The draft, whom it leaves from, and what makes its bytes."""
+    address = db.session.get_one(Address, email.address_id)
+    name = address.name
+    to = corrected(ask.to) if ask.to and ask.to.strip() else address.address
+    if ask.own_copy and by is not None:
+        to, name = corrected(by.email), headers.one_line(by.name)
+    above = preface.of(ask.said, by.name if by else organisation.name)
+    if ask.mode is Mode.ANEW:
+        made = anew.make(email, to, by)
+        return replace(_prefaced(made.draft, above), name=name), made.sender, mime.freeze
+    sender = db.session.get_one(Sender, email.sender_id)
+    draft = _draft(email, content, to, name)
+    if ask.mode is Mode.LINK:
+        above = replace(above, link=page_of(email, make=True), files=tuple(file.filename for file in draft.files))
+        return _prefaced(_without_files(draft, content), above), sender, mime.freeze
+    return draft, sender, _copier(content, above)
+
+
+def _fact(email: Email, new: Email, draft: Draft, ask: Ask, by: User | None) -> Fact:
+    """What the history says of it: of a resend on the first, of an own copy on the copy."""
+    said: dict[str, Any] = {"by": by.name if by else None, "email": new.public_id, "to": draft.recipient}
+    if ask.mode is not Mode.COPY:
+        said["mode"] = ask.mode.value
+    if ask.said.strip():
+        said["preface"] = True
+    if ask.own_copy and by is not None:
+        return Fact(new.id, EventKind.COPIED, "user", email.public_id, new.created_at, data={"by": by.name,
+                    "email": email.public_id})  # fmt: skip
+    return Fact(email.id, EventKind.RESENT, "user", new.public_id, new.created_at, data=said)
 
 
 def corrected(address: str) -> str:
@@ -78,57 +153,58 @@ def corrected(address: str) -> str:
     return found.normalized
 
 
+def page_of(email: Email, make: bool = False) -> str:
+    """The address of the recipient's own page, where the e-mail's files are; without `make` it is only looked whether
+    there can be one (""). Raises UserMistake where there is none, or nothing to download."""
+    if not email.attachment_count:
+        raise UserMistake(_NO_FILES, "mode")
+    session = db.session.get(TrainingSession, email.training_session_id) if email.training_session_id else None
+    contact = db.session.get(Contact, email.contact_id) if email.contact_id else None
+    if session is None or contact is None:
+        raise UserMistake(_NO_PAGE, "mode")
+    space = spaces.ensure(session, contact) if make else spaces.of_session(session).get(contact.id)
+    if space is not None and (space.revoked_at is not None or spaces.ends_on(space) < datetime.now(UTC).date()):
+        raise UserMistake(_CLOSED, "mode")
+    return spaces.address(space) if make and space is not None else ""
+
+
 def _draft(email: Email, content: EmailContent, recipient: str, name: str) -> Draft:
     query = select(Attachment).where(Attachment.email_id == email.id).order_by(Attachment.position)
     files = tuple(
         File(row.filename, row.sha256, row.blob.size, row.blob.media_type) for row in db.session.scalars(query)
     )  # fmt: skip
-    html, _ = _html(content.skeleton)
     # Openings can be measured only where the first letter carried a pixel: its bytes are not added to.
+    html = copying.html_of(content.skeleton) if copying.measured(content.skeleton) else ""
     return Draft(recipient, name, email.contact_id, email.training_session_id, email.type, email.subject,
-                 html if _PIXEL.search(html) else "", "", files, email.opportunity_id)  # fmt: skip
+                 html, "", files, email.opportunity_id)  # fmt: skip
 
 
-def _copier(content: EmailContent) -> Callable[..., mime.Frozen]:
+def _copier(content: EmailContent, above: Preface) -> Callable[..., mime.Frozen]:
     def freeze(
         draft: Draft, sender: Sender, *, message_id: str, pixel_url: str | None, date: datetime, **_: Any
     ) -> mime.Frozen:
-        return copied(content.skeleton, content.cuts, draft, message_id=message_id, pixel_url=pixel_url, date=date)
+        return copied(
+            content.skeleton, content.cuts, draft, message_id=message_id, pixel_url=pixel_url, date=date, preface=above
+        )
 
     return freeze
 
 
-def copied(
-    skeleton: bytes, cuts: list[list[Any]], draft: Draft, *, message_id: str, pixel_url: str | None, date: datetime,
-    read_blob: mime.ReadBlob | None = None,
-) -> mime.Frozen:  # fmt: skip
-    """The bytes of a stored message for draft.recipient, with another Message-ID, Date and open pixel."""
-    to, smtputf8 = headers.wire_address(draft.recipient)
-    new = {
-        b"Message-ID": headers.message_id_header(message_id),
-        b"Date": format_datetime(date.astimezone(UTC)),
-        b"To": headers.mailbox(draft.name, to),
-    }
-    head, blank, body = skeleton.partition(b"\r\n\r\n")
-    for name, value in new.items():
-        line = name + b": " + value.encode()
-        found = re.search(rb"(?im)^" + name + rb":[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", head)
-        head = head[: found.start()] + line + head[found.end() :] if found else line + b"\r\n" + head
-    made = head + blank + _with_pixel(body, pixel_url)
-    shift = len(made) - len(skeleton)  # all that changed stands before the first attachment
-    moved = [[offset + shift, sha256] for offset, sha256 in cuts]
-    return mime.sealed(made, moved, smtputf8, **({"read_blob": read_blob} if read_blob else {}))
+def _without_files(draft: Draft, content: EmailContent) -> Draft:
+    """The same words with nothing attached; the logo, which the HTML shows from within, stays."""
+    shown = mime.shown(content.skeleton)
+    html = copying.without_pixel(shown.html or "")
+    logos = [
+        Logo(sha256, 0, media_type, 1, 1)
+        for cid, (sha256, media_type) in mime.images(content.skeleton, content.cuts).items()
+        if cid == Logo(sha256, 0, media_type, 1, 1).cid
+    ]
+    text = shown.text if shown.text is not None else words_of_html.words_of(html)
+    return replace(draft, html=html, text=text, files=(), logo=logos[0] if logos else None)
 
 
-def _html(skeleton: bytes) -> tuple[str, re.Match[bytes] | None]:
-    part = _HTML_PART.search(skeleton)
-    return (mime.from_quoted_printable(part[2]), part) if part else ("", None)
-
-
-def _with_pixel(body: bytes, pixel_url: str | None) -> bytes:
-    html, part = _html(body)
-    if part is None or not _PIXEL.search(html):
-        return body
-    tag = mime.pixel(pixel_url) if pixel_url else ""
-    changed = mime.quoted_printable(_PIXEL.sub(lambda _: tag, html))
-    return body[: part.start(2)] + changed + body[part.end(2) :]
+def _prefaced(draft: Draft, above: Preface) -> Draft:
+    if not above:
+        return draft
+    text = above.above_text(draft.text, preface.language_of(draft.html))
+    return replace(draft, html=above.above_html(draft.html) if draft.html else "", text=text)

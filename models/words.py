@@ -232,6 +232,7 @@ class EventKind(Word):
     COMPLAINED = ("complained", N_("Signalé comme indésirable"), None, None, "flag")
     COPY_FAILED = ("copy_failed", N_("Une copie transférée n'est pas arrivée"), None, None, "info-circle")
     RESENT = ("resent", N_("Renvoyé"), None, None, "repeat")
+    COPIED = ("copied", N_("Copie pour soi-même"), None, None, "copy")
 
 
 class Mark(IntFlag):
@@ -245,6 +246,7 @@ class Mark(IntFlag):
     RESENT = 32
     BOUNCED = 64
     OPENED = 128
+    OWN_COPY = 256  # of another e-mail, sent to whoever asked for it: no resend of it
 
 
 MARK_OF_KIND: dict[EventKind, Mark] = {
@@ -259,6 +261,7 @@ MARK_OF_KIND: dict[EventKind, Mark] = {
     EventKind.CLICKED: Mark.OPENED,
     EventKind.CONFIRMED: Mark.OPENED,
     EventKind.DISPLAYED: Mark.OPENED,
+    EventKind.COPIED: Mark.OWN_COPY,
 }
 
 
@@ -283,6 +286,7 @@ class Chip(Word):
     COPY_FAILED = ("copy_failed", N_("une copie transférée n'est pas arrivée"), "neutral", "info-circle")
     RESENT = ("resent", N_("renvoyé"), "neutral", "repeat")
     IS_RESEND = ("is_resend", N_("renvoi"), "neutral", "repeat")
+    OWN_COPY = ("own_copy", N_("copie pour soi-même"), "neutral", "copy")
 
 
 class ContactKind(Word):

@@ -22,7 +22,7 @@ from errors import UserMistake
 from mail import headers, mime
 from mail.compose import Draft, File
 from mail.look import Logo
-from mail.resend import copied
+from mail.copying import copied
 
 WHEN = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
 SENDER = SimpleNamespace(name="Atelier Cassiopée, SARL", address="formation@cassiopee.example", reply_to="")

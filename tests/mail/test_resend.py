@@ -5,8 +5,10 @@ from __future__ import annotations
 import email as stdlib_email
 import email.policy
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,14 +17,18 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 import mail
-from documents import blobs
+from documents import blobs, spaces
 from errors import Permanent, UserMistake
 from extensions import db
-from mail import mime, outbox, resend
+from history import untreated
+from history.detail import rows_of
+from mail import copying, mime, outbox, preface, resend
 from mail.compose import Draft, File
-from models import Address, Attachment, DeliveryEvent, Email, EmailContent
-from models.words import EventKind, Mark, Status
+from mail.resend import Ask, Mode
+from models import Address, Attachment, DeliveryEvent, Email, EmailContent, OutboxEntry
+from models.words import Chip, EventKind, Mark, Status
 from tests.conftest import House
+from tests.history.making import make_contact, make_session
 
 HTML = "<html><body><p>Bonjour Léa, à bientôt = 50 %</p></body></html>"
 
@@ -44,6 +50,17 @@ def again(old: Email, house: House, to: str | None = None, key: str | None = Non
     new = resend.resend(old, to, by=house.admin, request_key=key or str(uuid4()))
     db.session.commit()
     return new
+
+
+def ask(old: Email, house: House, **how: Any) -> Email:
+    new = resend.resend(old, by=house.admin, request_key=str(uuid4()), ask=Ask(**how))
+    db.session.commit()
+    return new
+
+
+def facts(row: Email, kind: EventKind) -> list[DeliveryEvent]:
+    query = select(DeliveryEvent).where(DeliveryEvent.email_id == row.id, DeliveryEvent.kind == kind)
+    return list(db.session.scalars(query))
 
 
 def wire(row: Email) -> bytes:
@@ -156,6 +173,120 @@ def test_a_copy_equals_what_would_have_been_frozen(
     changed = Draft("é@d.example", name, None, None, "free", subject, f"<p>{html}</p>", text, files)
     later = WHEN + timedelta(days=1)
     two = mime.freeze(changed, sender, message_id="2@x", pixel_url=urls[1], date=later, read_blob=store.__getitem__)
-    copy = resend.copied(one.skeleton, one.cuts, changed, message_id="2@x", pixel_url=urls[1], date=later,
+    copy = copying.copied(one.skeleton, one.cuts, changed, message_id="2@x", pixel_url=urls[1], date=later,
                          read_blob=store.__getitem__)  # fmt: skip
     assert copy == two
+
+
+_HIDDEN = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_said = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters=_HIDDEN), max_size=60)
+
+
+@settings(max_examples=80, deadline=None)
+@given(said=_said, html=_words, text=_words, data=_data, with_html=st.booleans(), page=st.booleans())
+def test_a_copy_with_words_above_equals_the_letter_with_them(
+    said: str, html: str, text: str, data: list[bytes], with_html: bool, page: bool
+) -> None:
+    store = {hashlib.sha256(d).hexdigest(): d for d in data}
+    files = tuple(File("a.pdf", sha, len(d), "application/pdf") for sha, d in store.items())
+    sender = type("S", (), {"name": "Atelier", "address": "a@example.org", "reply_to": ""})()
+    whole = f'<html lang="en"><body class="x">{html}</body></html>' if page else f"<p>{html}</p>"
+    draft = Draft("a@b.example", "n", None, None, "free", "s", whole if with_html else "", text, files)
+    url = "https://x.example/t/o/" + "a" * 40 + ".gif"
+    keys: dict[str, Any] = {"message_id": "1@x", "pixel_url": url, "date": WHEN, "read_blob": store.__getitem__}
+    above = preface.of(said, "Agnès")
+    one = mime.freeze(draft, sender, **keys)
+    copy = copying.copied(one.skeleton, one.cuts, draft, preface=above, **keys)
+    said_of = above.above_html(draft.html) if above and draft.html else draft.html
+    language = "en" if page and with_html else "fr"
+    # what ends a part's last line is the encoding's
+    told = above.above_text(mime.from_quoted_printable(mime.quoted_printable(text)), language) if above else text
+    two = mime.freeze(replace(draft, html=said_of, text=told), sender, **keys)
+    assert mime.shown(copy.skeleton).text == mime.shown(two.skeleton).text
+    assert (mime.shown(copy.skeleton).html or "").rstrip("\n") == (mime.shown(two.skeleton).html or "").rstrip("\n")
+    assert mime.join(copy.skeleton, copy.cuts, store.__getitem__).count(b"--=_sillage") == mime.join(
+        two.skeleton, two.cuts, store.__getitem__
+    ).count(b"--=_sillage")
+    assert (copy.size, len(copy.cuts)) == (len(mime.join(copy.skeleton, copy.cuts, store.__getitem__)), len(one.cuts))
+    if not above:
+        assert copy == one
+
+
+def test_a_persons_words_stand_above_in_both_parts_and_are_text(cassiopee: House) -> None:
+    old = posted(cassiopee, b"%PDF-1.7 one")
+    said = "Bonjour <b>Léa</b>,\n\n--=_sillage_mixed\nvoici la bonne adresse."
+    new = ask(old, cassiopee, said=said)
+    shown = mime.shown(db.session.get_one(EmailContent, new.id).skeleton)
+    assert shown.text.startswith(f"{cassiopee.admin.name} vous écrit\u00a0:\n{said}\n\n{'-' * 40}\n\nBonjour\n.\n")
+    assert '<p style="margin:0 0 10px 0">Bonjour &lt;b&gt;Léa&lt;/b&gt;,</p>' in shown.html
+    assert shown.html.index("voici la bonne adresse.") < shown.html.index("Bonjour Léa, à bientôt = 50 %")
+    message = parsed(new)
+    assert [p.get_content() for p in message.iter_attachments()] == [b"%PDF-1.7 one"]
+    (fact,) = facts(old, EventKind.RESENT)
+    assert fact.data["preface"] is True
+    for wrong in ("x" * 2001, "a\x00b", "a\u202eb"):
+        with pytest.raises(UserMistake) as caught:
+            ask(old, cassiopee, said=wrong)
+        assert caught.value.field == "preface"
+        db.session.rollback()
+
+
+def test_a_link_takes_the_place_of_the_attachments(cassiopee: House) -> None:
+    old = posted(cassiopee, b"%PDF-1.7 one", b"%PDF-1.7 two")
+    session = make_session(cassiopee, "Python")
+    contact = make_contact(cassiopee, "Léa Martin", email="lea@exemple.example")
+    old.training_session_id, old.contact_id = session.id, contact.id
+    db.session.commit()
+    new = ask(old, cassiopee, mode=Mode.LINK, said="Trop lourd.")
+    message = parsed(new)
+    assert list(message.iter_attachments()) == [] and new.attachment_count == 0
+    shown = mime.shown(db.session.get_one(EmailContent, new.id).skeleton)
+    address = spaces.address(spaces.of_session(session)[contact.id])
+    for part in (shown.text, shown.html):
+        assert address in part and "Pièce n° 1.pdf" in part and "Trop lourd." in part
+        assert part.index("Trop lourd.") < part.index(address) < part.index("Bonjour")
+    assert outbox.pixel_url(new.id) in shown.html and outbox.pixel_url(old.id) not in shown.html
+    space = spaces.open_(address.rpartition("/")[2])
+    assert [len(letter.files) for letter in spaces.letters(space)] == [0, 2]
+    spaces.revoke(space)
+    db.session.commit()
+    with pytest.raises(UserMistake, match="fermée"):
+        ask(old, cassiopee, mode=Mode.LINK)
+
+
+def test_there_is_no_link_without_a_page_or_files(cassiopee: House) -> None:
+    with pytest.raises(UserMistake, match="pas de pièce jointe"):
+        ask(posted(cassiopee), cassiopee, mode=Mode.LINK)
+    with pytest.raises(UserMistake, match="pas lié"):
+        ask(posted(cassiopee, b"%PDF-1.7 one"), cassiopee, mode=Mode.LINK)
+
+
+def test_an_own_copy_is_marked_and_is_no_resend_that_arrived(cassiopee: House) -> None:
+    old = posted(cassiopee, b"%PDF-1.7 one")
+    old.contact_id = make_contact(cassiopee, "Léa Martin").id
+    db.session.commit()
+    today = datetime.now(UTC).date()
+    new = ask(old, cassiopee, own_copy=True)
+    assert parsed(new)["To"].addresses[0].addr_spec == cassiopee.admin.email
+    assert (new.resend_of_id, new.contact_id) == (old.id, None)
+    db.session.refresh(old)
+    assert not old.has(Mark.RESENT) and facts(old, EventKind.RESENT) == []
+    (fact,) = facts(new, EventKind.COPIED)
+    assert fact.data == {"by": cassiopee.admin.name, "email": old.public_id}
+    (row,) = rows_of(cassiopee.id, [new.public_id])
+    assert Chip.OWN_COPY in [shown.chip for shown in row.chips]
+    db.session.execute(text("UPDATE email SET status = 'opened' WHERE id = :i"), {"i": new.id})
+    db.session.execute(text("UPDATE email SET marks = marks | 32 WHERE id = :i"), {"i": old.id})
+    db.session.commit()
+    assert untreated.read(cassiopee.id, today).total == 1, "the copy arrived, the e-mail did not"
+    true = ask(old, cassiopee, to="lea2@exemple.example")
+    db.session.execute(text("UPDATE email SET status = 'opened' WHERE id = :i"), {"i": true.id})
+    db.session.commit()
+    assert untreated.read(cassiopee.id, today).total == 0
+
+
+def test_a_resend_may_wait_for_its_hour(cassiopee: House) -> None:
+    moment = datetime.now(UTC) + timedelta(hours=20)
+    new = ask(posted(cassiopee), cassiopee, send_at=moment)
+    assert db.session.get_one(OutboxEntry, new.id).next_attempt_at == moment
+    assert parsed(new)["Date"].datetime == moment.replace(microsecond=0)

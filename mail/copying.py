@@ -1,0 +1,104 @@
+"""A stored message again, byte for byte: only To, Message-ID, Date and the open pixel's token differ, and what a person
+puts above it.
+
+Works on the bytes that mail.mime froze; nothing is rendered. Who gets the copy, and why, is mail.resend's.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+from errors import UserMistake
+from mail import headers, mime
+from mail.compose import Draft
+from mail.preface import Preface, language_of
+from models.words import N_
+
+# Quoted-printable writes no "=_", so the first boundary after a part is its end.
+_END = rb"(.*?)(\r\n--=_sillage|\Z)"
+_HTML_PART = re.compile(
+    rb"(Content-Type: text/html[^\r\n]*\r\nContent-Transfer-Encoding: quoted-printable\r\n(?:[^\r\n]+\r\n)*\r\n)"
+    + _END,
+    re.DOTALL,
+)
+_TEXT_PART = re.compile(
+    rb"((?:\A|\r\n)Content-Type: text/plain[^\r\n]*\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+    rb"(?:[^\r\n]+\r\n)*\r\n)" + _END,
+    re.DOTALL,
+)
+_PIXEL = re.compile(r'<img src="[^"<>]*/t/o/[a-z2-7]{20,80}\.gif" width="1" height="1" alt="" style="border:0">')
+
+
+def copied(
+    skeleton: bytes, cuts: list[list[Any]], draft: Draft, *, message_id: str, pixel_url: str | None, date: datetime,
+    preface: Preface | None = None, read_blob: mime.ReadBlob | None = None,
+) -> mime.Frozen:  # fmt: skip
+    """The bytes of a stored message for draft.recipient, with another Message-ID, Date and open pixel.
+
+    Raises UserMistake where a preface has no place in it (a message that this house did not write).
+    """
+    to, smtputf8 = headers.wire_address(draft.recipient)
+    new = {
+        b"Message-ID": headers.message_id_header(message_id),
+        b"Date": format_datetime(date.astimezone(UTC)),
+        b"To": headers.mailbox(draft.name, to),
+    }
+    made = _with_pixel(_with_preface(skeleton, preface) if preface else skeleton, pixel_url)
+    head, blank, body = made.partition(b"\r\n\r\n")
+    for name, value in new.items():
+        line = name + b": " + value.encode()
+        found = re.search(rb"(?im)^" + name + rb":[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", head)
+        head = head[: found.start()] + line + head[found.end() :] if found else line + b"\r\n" + head
+    made = head + blank + body
+    shift = len(made) - len(skeleton)  # all that changed stands before the first attachment
+    moved = [[offset + shift, sha256] for offset, sha256 in cuts]
+    return mime.sealed(made, moved, smtputf8, **({"read_blob": read_blob} if read_blob else {}))
+
+
+def measured(skeleton: bytes) -> bool:
+    """Whether the message carries an open pixel."""
+    return bool(_PIXEL.search(html_of(skeleton)))
+
+
+def html_of(skeleton: bytes) -> str:
+    """The message's HTML, the open pixel in it; empty where it has none."""
+    part = _HTML_PART.search(skeleton)
+    return mime.from_quoted_printable(part[2]) if part else ""
+
+
+def text_of(skeleton: bytes) -> str:
+    """The message's plain text."""
+    part = _TEXT_PART.search(skeleton)
+    return mime.from_quoted_printable(part[2]) if part else ""
+
+
+def without_pixel(html: str) -> str:
+    """The letter without its open pixel."""
+    return _PIXEL.sub("", html)
+
+
+def _with_preface(skeleton: bytes, preface: Preface) -> bytes:
+    part = _TEXT_PART.search(skeleton)
+    if part is None:
+        raise UserMistake(N_("On ne peut rien ajouter à cet e-mail : renvoyez-le tel quel."), "preface")
+    html = html_of(skeleton)
+    text = preface.above_text(mime.from_quoted_printable(part[2]), language_of(html))
+    made = skeleton[: part.start(2)] + mime.quoted_printable(text) + skeleton[part.end(2) :]
+    return _with_html(made, preface.above_html(html)) if html else made
+
+
+def _with_pixel(skeleton: bytes, pixel_url: str | None) -> bytes:
+    html = html_of(skeleton)
+    if not _PIXEL.search(html):
+        return skeleton
+    tag = mime.pixel(pixel_url) if pixel_url else ""
+    return _with_html(skeleton, _PIXEL.sub(lambda _: tag, html))
+
+
+def _with_html(skeleton: bytes, html: str) -> bytes:
+    part = _HTML_PART.search(skeleton)
+    assert part is not None
+    return skeleton[: part.start(2)] + mime.quoted_printable(html) + skeleton[part.end(2) :]
