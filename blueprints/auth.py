@@ -23,9 +23,9 @@ from blueprints.own_origin import own_path
 from blueprints.support import allow, allow_anyone, page
 from extensions import db, limiter, settings
 from i18n import N_, _
-from models import User
+from models import AuditAction, User
 from models.words import Permission
-from people import accounts
+from people import accounts, audit
 
 blueprint = Blueprint("auth", __name__)
 _KNOWN = "known"  # the cookie by which a browser that has signed in before is told from a stranger's
@@ -107,6 +107,7 @@ def sign_in() -> AnyResponse:
         user = accounts.authenticate(form.email.data or "", form.password.data or "")
         if user is not None:
             return _enter(user, bool(form.remember.data))
+        audit.refused(form.email.data or "")
         form.form_errors.append(_("Adresse ou mot de passe inconnu."))
     status = _WRONG if request.method == "POST" else 200
     return page("auth/sign_in.html", status=status, form=form, demo_accounts=_demo_accounts())
@@ -129,6 +130,9 @@ def demo() -> AnyResponse:
 @allow_anyone
 def sign_out() -> AnyResponse:
     chosen = session.get("language")
+    if current_user.is_authenticated:
+        audit.note(AuditAction.SIGNED_OUT, current_user.email)
+        db.session.commit()
     logout_user()
     session.clear()
     if chosen:
@@ -144,6 +148,7 @@ def account() -> AnyResponse:
     if form.validate_on_submit():
         if accounts.authenticate(current_user.email, form.current.data or ""):
             accounts.set_password(current_user, form.new.data or "")
+            audit.note(AuditAction.ACCOUNT_CHANGED, current_user.email, changed=["password"])
             db.session.commit()
             session["stamp"] = accounts.stamp(current_user)
             flash(_("Votre mot de passe est changé. Vos autres appareils sont déconnectés."), "success")
@@ -207,6 +212,7 @@ def _enter(user: User, remember: bool) -> AnyResponse:
         session["language"] = chosen
     g.pop("language", None)
     user.last_seen_at = func.now()
+    audit.note(AuditAction.SIGNED_IN, user.email, by=user)
     db.session.commit()
     response = redirect(_next(), 303)
     secure = current_app.config["SESSION_COOKIE_SECURE"]

@@ -14,8 +14,9 @@ from blueprints.forms import BaseForm, Needed, RowForm
 from blueprints.support import allow, get_or_404, page
 from extensions import db, on_commit, ring
 from i18n import N_, _
-from models import Rule, TrainingSession
+from models import AuditAction, Rule, TrainingSession
 from models.words import Permission
+from people import audit
 from planning import automations, clock, plans
 from planning.automations import MOST_DAYS, Chosen
 
@@ -68,6 +69,7 @@ def defaults() -> Response:
     form = DefaultsForm(automations.defaults(organisation.id), obj=organisation)
     if form.validate_on_submit():
         automations.choose(organisation.id, None, form.chosen())
+        audit.note(AuditAction.AUTOMATIONS_CHANGED, on=_on(form))
         hours = (form.quiet_from.data, form.quiet_to.data)
         if hours != (organisation.quiet_from, organisation.quiet_to):
             organisation.quiet_from, organisation.quiet_to = hours
@@ -86,6 +88,7 @@ def of_session(public_id: str) -> Response:
     form = RulesForm(automations.of_session(training_session))
     if form.validate_on_submit():
         automations.choose(training_session.organisation_id, training_session, form.chosen())
+        audit.note(AuditAction.SESSION_AUTOMATION, training_session, on=_on(form))
         plans.replan(training_session.id)
         db.session.commit()
         flash(_("Les envois automatiques de la session sont enregistrés."), "success")
@@ -94,6 +97,11 @@ def of_session(public_id: str) -> Response:
         "automations/session.html", status=_status(), form=form, training_session=training_session, anchors=_anchors(),
         ahead=clock.ahead(), now=clock.now(),
     )  # fmt: skip
+
+
+def _on(form: RulesForm) -> list[str]:
+    """The rules that are switched on, for the log."""
+    return [rule.value for rule, chosen in form.chosen().items() if chosen.enabled]
 
 
 def _anchors() -> dict[Rule, str]:

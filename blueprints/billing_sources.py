@@ -12,8 +12,9 @@ from blueprints.support import allow, get_or_404, page
 from errors import UserMistake
 from extensions import db, settings
 from i18n import N_, _
-from models import BillingSource
+from models import AuditAction, BillingSource
 from models.words import Permission
+from people import audit
 from planning import billing
 from webhooks import signing
 
@@ -46,6 +47,7 @@ def new() -> Response:
         except UserMistake as mistake:
             form.name.errors = [_(mistake.message, **mistake.values)]
         else:
+            audit.note(AuditAction.BILLING_CREATED, made, name=made.name)
             db.session.commit()
             response = page("billing/secret.html", source=made, secret=secret, address=address(made))
             response.headers["Cache-Control"] = "no-store"
@@ -59,6 +61,7 @@ def revoke(public_id: str) -> Response:
     source = get_or_404(BillingSource, public_id)
     if billing.revoke(source):
         flash(_("« %(name)s » ne peut plus rien annoncer.", name=source.name), "success")
+        audit.note(AuditAction.BILLING_REVOKED, source, name=source.name)
     db.session.commit()
     return redirect(url_for("billing_sources.index"), 303)  # type: ignore[return-value]
 

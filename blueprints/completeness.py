@@ -15,8 +15,9 @@ from blueprints.support import allow, get_or_404, page
 from errors import UserMistake
 from extensions import db
 from i18n import _, ngettext
-from models import TrainingSession
+from models import AuditAction, TrainingSession
 from models.words import EmailType, Permission
+from people import audit
 from planning import completeness
 from planning.cells import Cell, CellState
 from planning.completeness import Column, Matrix, Row
@@ -93,6 +94,8 @@ def send(public_id: str) -> Response:
     except UserMistake as mistake:
         db.session.rollback()
         return _missing(sending, _(mistake.message, **mistake.values))
+    if outcome.count:
+        audit.note(AuditAction.EMAILS_SENT, public_id, count=outcome.count, missing=True)
     db.session.commit()
     _tell(outcome)
     return redirect(url_for("completeness.index", public_id=public_id), 303)  # type: ignore[return-value]

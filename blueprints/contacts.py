@@ -16,9 +16,9 @@ from blueprints.support import allow, get_or_404, page, wants_partial
 from extensions import db
 from history import Scope, segments
 from i18n import N_, _
-from models import Contact, TrainingSession
+from models import AuditAction, Contact, TrainingSession
 from models.words import ContactKind, Permission
-from people import contacts, opportunities, training
+from people import audit, contacts, opportunities, training
 from planning import plans
 
 blueprint = Blueprint("contacts", __name__)
@@ -149,10 +149,14 @@ def _form(contact: Contact, training_session: TrainingSession | None = None) -> 
         form.email.data = request.args["email"][:254]
     if form.validate_on_submit():
         with db.session.no_autoflush:
+            fresh = contact.id is None
             contacts.save(contact, **form.values())
+            said = {"kind": contact.kind.value} if fresh else audit.changed(contact, "email")
+        audit.note(AuditAction.CONTACT_CREATED if fresh else AuditAction.CONTACT_CHANGED, contact, **said)
         if training_session is not None:
             db.session.flush()
             training.enrol(training_session, [contact])
+            audit.note(AuditAction.ENROLLED, training_session, also=[contact.public_id], count=1)
             plans.replan(training_session.id)
         db.session.commit()
         flash(_("La fiche de %(name)s est enregistrée.", name=contact.name), "success")

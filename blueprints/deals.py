@@ -67,6 +67,10 @@ class Deal(Matter):
         return cls(None, by.organisation, type, kind=kind, opportunity=opportunity)  # type: ignore[arg-type]
 
     @property
+    def subject(self) -> Opportunity:
+        return self.opportunity
+
+    @property
     def frame(self) -> dict[str, Any]:
         return framed(self.opportunity)
 

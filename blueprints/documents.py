@@ -23,8 +23,9 @@ from errors import Permanent, UserMistake
 from extensions import db
 from i18n import N_, _, ngettext
 from mail.compose import File
-from models import Contact, Document, DocumentKind, TrainingSession
+from models import AuditAction, Contact, Document, DocumentKind, TrainingSession
 from models.words import ContactKind, Permission
+from people import audit
 
 blueprint = Blueprint("documents", __name__)
 # As addresses spell the kinds; the convocation has its own place in the navigation.
@@ -140,10 +141,12 @@ def _made(training_session: TrainingSession, kind: DocumentKind, people: list[Co
         going = runs.newest(training_session, kind)
         if going is None or going.finished_at is not None:  # a second press asks for nothing more
             runs.ask(kind, training_session, people, current_user)
+            audit.note(AuditAction.DOCUMENTS_MADE, training_session, kind=kind.value, count=len(people))
             db.session.commit()
         return _back(training_session, kind)
     try:
         made = store.generate(kind, training_session, people, current_user)
+        audit.note(AuditAction.DOCUMENTS_MADE, training_session, kind=kind.value, count=len(made))
         db.session.commit()
     except UserMistake as mistake:
         db.session.rollback()
@@ -235,6 +238,7 @@ def archive(public_id: str, slug: str) -> Response:
     people = store.Shelf(training_session).roll.people.values()
     names = {contact.id: contact.name for group in people for contact in group}
     files = [store.attached(document, names.get(document.contact_id or 0, "")) for document in documents]
+    audit.taken(AuditAction.DOCUMENTS_TAKEN, training_session, kind=kind.value, count=len(files))
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     response = Response(_zipped(app, [(file.filename, file.sha256) for file in files]))
     name = f"{_(kind.label)} {training_session.reference}".strip() + ".zip"
@@ -264,6 +268,10 @@ def upload(public_id: str, slug: str) -> Response:
     contact = _named(training_session, kind, request.form.get("contact", "")[:40])
     try:
         document = _kept(training_session, kind, contact, given)
+        audit.note(
+            AuditAction.DOCUMENT_ADDED, training_session, also=[contact.public_id] if contact else [], kind=kind.value,
+            filename=document.filename,
+        )  # fmt: skip
         db.session.commit()
     except UserMistake as mistake:
         db.session.rollback()
@@ -301,6 +309,9 @@ def withdraw(public_id: str, document_id: str) -> Response:
         abort(404)
     if document.withdrawn_at is None:
         store.withdraw(document)
+        audit.note(
+            AuditAction.DOCUMENT_WITHDRAWN, training_session, kind=document.kind.value, filename=document.filename
+        )
         db.session.commit()
         said = _("Le fichier %(name)s est retiré ; ce qui a été envoyé ne change pas.", name=document.filename)
         flash(said, "success")

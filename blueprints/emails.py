@@ -34,8 +34,9 @@ from history import Scope, columns, detail, safe_html, short_links, views
 from i18n import _
 from mail import look, mime
 from mail.resend import resend
-from models import Email
+from models import AuditAction, Email
 from models.words import Permission
+from people import audit
 
 __all__ = ["blueprint", "render_history"]
 
@@ -146,6 +147,7 @@ def resends(public_id: str) -> Response:
         abort(400)
     try:
         new = resend(old, typed or None, by=current_user, request_key=f"resend:{key}")
+        audit.sent(AuditAction.EMAIL_RESENT, [new], old, to=typed)
         db.session.commit()
     except UserMistake as mistake:
         db.session.rollback()

@@ -15,8 +15,9 @@ from extensions import db
 from history.periods import read_day
 from history.sentences import type_label
 from i18n import _
-from models import BusinessEvent, EventOutcome
+from models import AuditAction, BusinessEvent, EventOutcome
 from models.words import Permission
+from people import audit
 from planning import events, received
 from planning.received import Filter
 
@@ -51,6 +52,8 @@ def again(public_id: str) -> Response:
     if request.method == "GET":
         return _shown(found, asking=True)
     done = events.again(found)
+    if done:
+        audit.note(AuditAction.EVENT_REPEATED, found, outcome=found.outcome.value)
     db.session.commit()
     if not done:
         flash(_("Cet évènement a déjà donné un e-mail, ou va être traité."), "warning")

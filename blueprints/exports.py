@@ -21,8 +21,9 @@ from extensions import db
 from history import Scope, export, export_jobs, sentences, short_links
 from history.export_cells import Format
 from i18n import _, ngettext
-from models import Export
+from models import AuditAction, Export
 from models.words import ExportState, Permission
+from people import audit
 
 blueprint = Blueprint("exports", __name__)
 
@@ -80,7 +81,8 @@ def create() -> Response:
     format_, scope, query = _asked(request.form.get("format", ""), request.form.get("query", ""))
     filter_, columns = export_jobs.read_query(query)[1], export_jobs.columns_of(query)
     try:
-        export_jobs.ask(current_user, scope, filter_, format_, columns)
+        made = export_jobs.ask(current_user, scope, filter_, format_, columns)
+        audit.note(AuditAction.EXPORT_ASKED, made, format=format_.value, query=query)
         db.session.commit()
     except UserMistake as mistake:
         db.session.rollback()
@@ -92,7 +94,10 @@ def create() -> Response:
 @blueprint.post("/<public_id>/cancel")
 @allow(Permission.EXPORT)
 def cancel(public_id: str) -> Response:
-    if not export_jobs.cancel(_own(public_id)):
+    if export_jobs.cancel(_own(public_id)):
+        audit.note(AuditAction.EXPORT_CANCELLED, public_id)
+        db.session.commit()
+    else:
         flash(_("Cet export était déjà terminé."))
     return redirect(url_for("exports.index"), 303)
 
@@ -131,6 +136,7 @@ def file(public_id: str) -> Response:
     if found.state is not ExportState.READY or not path.is_file():
         abort(404)
     media_type = Format(found.format).media_type
+    audit.taken(AuditAction.EXPORT_FETCHED, found, rows=found.row_count, format=found.format)
     response = send_file(
         path, media_type, as_attachment=True, download_name=found.filename, etag=found.public_id, max_age=0
     )  # fmt: skip

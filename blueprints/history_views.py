@@ -39,8 +39,9 @@ from history.periods import DateField
 from history.query import Question
 from history.rows import Count
 from i18n import _, language, ngettext, number_filter
-from models import SavedView
+from models import AuditAction, SavedView
 from models.words import Permission, StatusGroup
+from people import audit
 
 # Live rows: how often, and for how many questions without news; then every next step; then silence (a reload shows
 # all). 4 s for two minutes, 15 s for five, a minute for half an hour.
@@ -273,12 +274,22 @@ class View:
         }  # fmt: skip
 
     @property
-    def exports(self) -> list[tuple[str, str, str]]:
-        whole = self.filter.with_()
+    def export_formats(self) -> list[tuple[str, str, str]]:
+        """(label, format, icon)."""
         icons = {
             "csv-excel": "file-spreadsheet", "xlsx": "table", "csv": "file-type-csv", "json": "code", "ndjson": "code",
         }  # fmt: skip
-        return [(_(export.Format(name).label), self.address(whole, format=name), icon) for name, icon in icons.items()]
+        return [(_(export.Format(name).label), name, icon) for name, icon in icons.items()]
+
+    @property
+    def exports(self) -> list[tuple[str, str, str]]:
+        whole = self.filter.with_()
+        return [(label, self.address(whole, format=name), icon) for label, name, icon in self.export_formats]
+
+    @property
+    def selected_from(self) -> str:
+        """The list and its question, for the form of a selection."""
+        return export_jobs.query_of(self.scope, self.filter)
 
     @cached_property
     def live(self) -> Live | None:
@@ -349,6 +360,7 @@ def _export(asked: Asked, now: datetime) -> Response:
         key = export_jobs.scope_key(scope)
         pairs = [("format", format_.value), *([("in", key)] if key else []), *asked.pairs(filter_.with_())]
         return redirect(f"{url_for('exports.new')}?{urlencode(pairs)}", 303)  # type: ignore[return-value]
+    audit.taken(AuditAction.LIST_EXPORTED, format=format_.value, query=export_jobs.query_of(scope, filter_))
     body = stream_with_context(export.stream(scope, filter_.with_(), now, format_, most))
     response = make_response(Response(body, content_type=format_.media_type))
     name = export.filename(filter_, now, scope.zone, format_)

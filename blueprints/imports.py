@@ -18,9 +18,9 @@ from blueprints.forms import BaseForm
 from blueprints.support import allow, get_or_404, page
 from extensions import db
 from i18n import N_, _, ngettext
-from models import TrainingSession
+from models import AuditAction, TrainingSession
 from models.words import ContactKind, Permission
-from people import csv_text, imports
+from people import audit, csv_text, imports
 from planning import plans
 
 blueprint = Blueprint("imports", __name__)
@@ -114,9 +114,12 @@ def _confirm(training_session: TrainingSession | None) -> Response:
     imports.carry_out(current_user.organisation, planned, training_session)
     if training_session is not None:
         plans.replan(training_session.id)
+    created, updated = len(planned.of("new")), len(planned.of("updated"))
+    audit.note(
+        AuditAction.CONTACTS_IMPORTED, training_session or "", kind=kind.value, created=created, updated=updated
+    )  # fmt: skip
     db.session.commit()
     current_app.extensions["redis"].delete(place)
-    created, updated = len(planned.of("new")), len(planned.of("updated"))
     flash(
         _("Import terminé : %(created)s, %(updated)s.",
           created=ngettext("%(num)s fiche créée", "%(num)s fiches créées", created),

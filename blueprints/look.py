@@ -21,8 +21,9 @@ from i18n import N_, _
 from mail import look
 from mail.compose import Draft, Writing
 from mail.letters import Words
-from models import Contact
+from models import AuditAction, Contact
 from models.words import ContactKind, Permission
+from people import audit
 
 blueprint = Blueprint("look", __name__)
 _PREVIEW_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
@@ -72,6 +73,7 @@ def index() -> Response:
             organisation.logo_sha256 = None
         if form.logo.data:
             organisation.logo_sha256 = blobs.store(form.logo.data, "logo").sha256
+        audit.note(AuditAction.LOOK_CHANGED, **audit.changed(organisation, "accent"))
         db.session.commit()
         flash(_("L'apparence de vos e-mails est enregistrée."), "success")
         return redirect(url_for("look.index"), 303)  # type: ignore[return-value]

@@ -67,6 +67,11 @@ class Matter:
     of_session = True
 
     @property
+    def subject(self) -> Any:
+        """What the e-mails are about, as the log names it."""
+        return self.session
+
+    @property
     def frame(self) -> dict[str, Any]:
         """What the layout needs."""
         return {"training_session": self.session}

@@ -20,9 +20,9 @@ from documents import blobs, store
 from extensions import db
 from history import Scope
 from i18n import N_, _
-from models import Contact, Opportunity, Stage
+from models import AuditAction, Contact, Opportunity, Stage
 from models.words import ContactKind, EmailType, Permission
-from people import contacts, opportunities
+from people import audit, contacts, opportunities
 
 blueprint = Blueprint("opportunities", __name__)
 # Who a sale may be made to.
@@ -132,6 +132,8 @@ def _form(opportunity: Opportunity | None, contact: Contact) -> Response:
             organisation_id=current_user.organisation_id, contact_id=contact.id, stage=stage
         )
         opportunities.save(saved, current_user, **form.values())
+        action = AuditAction.OPPORTUNITY_CHANGED if opportunity else AuditAction.OPPORTUNITY_CREATED
+        audit.note(action, saved, stage=stage.value)
         opportunities.move(saved, stage, current_user)
         db.session.commit()
         flash(_("L'opportunité est enregistrée."), "success")
@@ -161,6 +163,7 @@ def move(public_id: str) -> Response:
         abort(400)
     if opportunities.move(opportunity, stage, current_user):
         flash(_("L'opportunité est à l'étape « %(stage)s ».", stage=_(stage.label)), "success")
+        audit.note(AuditAction.OPPORTUNITY_MOVED, opportunity, stage=stage.value)
     db.session.commit()
     return redirect(url_for("opportunities.record", public_id=public_id), 303)  # type: ignore[return-value]
 
@@ -201,6 +204,7 @@ def withdraw(public_id: str, document_id: str) -> Response:
     opportunity = get_or_404(Opportunity, public_id)
     document = next((one for one in quotes(opportunity) if one.public_id == document_id), None) or abort(404)
     store.withdraw(document)
+    audit.note(AuditAction.DOCUMENT_WITHDRAWN, opportunity, kind=document.kind.value, filename=document.filename)
     db.session.commit()
     flash(_("Le fichier est retiré ; ce qui en a été envoyé reste dans l'historique."), "success")
     return redirect(url_for("opportunities.record", public_id=public_id), 303)  # type: ignore[return-value]

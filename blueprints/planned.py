@@ -11,8 +11,9 @@ from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history.sentences import type_label
 from i18n import _
-from models import Email, PlannedEmail, TrainingSession
+from models import AuditAction, Email, PlannedEmail, TrainingSession
 from models.words import Permission
+from people import audit
 from planning import automations, clock, listing, plans, sentences
 
 blueprint = Blueprint("planned", __name__)
@@ -38,6 +39,8 @@ def cancel(public_id: str, plan_id: str) -> Response:
     what = _own(training_session, plan_id)
     is_plan = isinstance(what, PlannedEmail)
     done = plans.cancel(what, current_user) if is_plan else mail.cancel(what, current_user)  # type: ignore[arg-type]
+    if done:
+        audit.note(AuditAction.PLAN_CANCELLED, what, also=[public_id])
     db.session.commit()
     if done:
         flash(_("L'envoi est annulé."), "success")
@@ -56,6 +59,8 @@ def send(public_id: str, plan_id: str) -> Response:
         why = "" if done or plans.left(what) else " ".join(sentences.of_plan(what)[:1])
     else:
         done, why = mail.send_now(what, current_user), ""
+    if done:
+        audit.note(AuditAction.PLAN_SENT, what, also=[public_id])
     db.session.commit()
     if done:
         flash(_("L'e-mail est demandé : il part tout de suite."), "success")

@@ -14,9 +14,9 @@ from blueprints.forms import BaseForm, Line, Needed, Text
 from blueprints.support import allow, get_or_404, page
 from extensions import db
 from i18n import N_, _
-from models import Programme, TrainingType
+from models import AuditAction, Programme, TrainingType
 from models.words import Permission
-from people import programmes
+from people import audit, programmes
 
 blueprint = Blueprint("programmes", __name__)
 
@@ -80,6 +80,7 @@ def _form(programme: Programme | None) -> Response:
     form = ProgrammeForm(obj=programme)
     if form.validate_on_submit():
         saved = programmes.save(programme or Programme(), current_user.organisation_id, **form.values())
+        audit.note(AuditAction.PROGRAMME_CHANGED if programme else AuditAction.PROGRAMME_CREATED, saved)
         db.session.commit()
         flash(_("Le programme est enregistré."), "success")
         return redirect(url_for("programmes.record", public_id=saved.public_id), 303)  # type: ignore[return-value]

@@ -21,9 +21,9 @@ from extensions import db
 from history import segments
 from history.segments import Last, Rule
 from i18n import N_, _, language
-from models import Contact, Segment
+from models import AuditAction, Contact, Segment
 from models.words import ContactKind, Permission
-from people import contacts
+from people import audit, contacts
 
 blueprint = Blueprint("segments", __name__)
 MODES = {"members": N_("Membres choisis un par un"), "rule": N_("Règle enregistrée")}
@@ -119,6 +119,7 @@ def preview() -> Response:
 @allow(Permission.WRITE)
 def delete(public_id: str) -> Response:
     found = get_or_404(Segment, public_id)
+    audit.note(AuditAction.SEGMENT_DELETED, found, name=found.name)
     db.session.delete(found)
     db.session.commit()
     flash(_("Le segment « %(name)s » est supprimé. Ses contacts restent.", name=found.name), "success")
@@ -136,6 +137,10 @@ def members(public_id: str) -> Response:
     segments.add(found, asked)
     for one in request.form.getlist("remove")[:200]:
         segments.remove(found, get_or_404(Contact, one))
+    audit.note(
+        AuditAction.SEGMENT_MEMBERS, found, added=[one.public_id for one in asked],
+        removed=request.form.getlist("remove")[:200],
+    )  # fmt: skip
     db.session.commit()
     default = url_for("segments.segment", public_id=public_id)
     return redirect(own_path(request.form.get("next"), default), 303)  # type: ignore[return-value]
@@ -152,6 +157,7 @@ def of_contact(contact_id: str) -> Response:
             segments.add(one, [contact])
         elif member and one.public_id not in chosen:
             segments.remove(one, contact)
+    audit.note(AuditAction.SEGMENT_MEMBERS, contact, segments=sorted(chosen)[:200])
     db.session.commit()
     flash(_("Les segments de %(name)s sont enregistrés.", name=contact.name), "success")
     return redirect(url_for("contacts.record", public_id=contact_id), 303)  # type: ignore[return-value]
@@ -184,11 +190,13 @@ def _form(segment: Segment, mode: str) -> Response:
 
 
 def _save(segment: Segment, name: str, rule: Rule | None) -> Response:
+    action = AuditAction.SEGMENT_CHANGED if segment.id else AuditAction.SEGMENT_CREATED
     if segment.id is None:
         segment.created_by_id = current_user.id
         db.session.add(segment)
     segment.name = name
     segment.rule = rule.write() if rule is not None else None
+    audit.note(action, segment, name=name)
     db.session.commit()
     flash(_("Le segment « %(name)s » est enregistré.", name=name), "success")
     return redirect(url_for("segments.segment", public_id=segment.public_id), 303)  # type: ignore[return-value]

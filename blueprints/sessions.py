@@ -15,9 +15,9 @@ from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import Scope
 from i18n import _
-from models import Contact, Email, Programme, TrainingSession
+from models import AuditAction, Contact, Email, Programme, TrainingSession
 from models.words import ContactKind, Permission, SessionState, Status, StatusGroup
-from people import contacts, training
+from people import audit, contacts, training
 from planning import automations, completeness, plans
 
 blueprint = Blueprint("sessions", __name__)
@@ -70,6 +70,8 @@ def _form(training_session: TrainingSession | None) -> Response:
         if form.validate():
             saved = training_session or TrainingSession()
             training.save(saved, current_user.organisation, form.rows(), **form.values())
+            action = AuditAction.SESSION_CHANGED if training_session else AuditAction.SESSION_CREATED
+            audit.note(action, saved, **audit.changed(saved) if training_session else {})
             if training_session is None:
                 automations.copy_to(saved)
             plans.replan(saved.id)
@@ -127,6 +129,7 @@ def enrol(public_id: str) -> Response:
         abort(404)
     if training.enrol(training_session, [contact]):
         flash(_("%(name)s est inscrit à la session.", name=contact.name), "success")
+        audit.note(AuditAction.ENROLLED, training_session, also=[contact.public_id], count=1)
         plans.replan(training_session.id)
     db.session.commit()
     return _to_people(training_session)
@@ -139,6 +142,7 @@ def withdraw(public_id: str, contact_id: str) -> Response:
     contact = get_or_404(Contact, contact_id)
     if training.withdraw(training_session, contact):
         flash(_("%(name)s ne participe plus à la session.", name=contact.name), "success")
+        audit.note(AuditAction.WITHDRAWN, training_session, also=[contact.public_id])
         plans.replan(training_session.id)
     db.session.commit()
     return _to_people(training_session)
@@ -152,6 +156,7 @@ def follow(public_id: str, contact_id: str) -> Response:
     wanted = {int(value) for value in request.form.getlist("module")[:500] if value.isdecimal() and len(value) < 19}
     if training.follow(training_session, contact, wanted):
         flash(_("Les modules que suit %(name)s sont enregistrés.", name=contact.name), "success")
+        audit.note(AuditAction.MODULES_CHOSEN, training_session, also=[contact.public_id])
         plans.replan(training_session.id)
     else:
         flash(_("Choisissez au moins un module."), "warning")

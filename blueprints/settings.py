@@ -14,9 +14,9 @@ from blueprints.settings_forms import OrganisationForm, SenderForm, UserForm
 from blueprints.support import allow, done, page
 from extensions import db
 from i18n import _
-from models import Sender, User
+from models import AuditAction, Sender, User
 from models.words import Permission, Role
-from people import accounts
+from people import accounts, audit
 
 blueprint = Blueprint("settings", __name__)
 Row = TypeVar("Row", Sender, User)
@@ -37,6 +37,7 @@ def index() -> Response:
     form = OrganisationForm(obj=organisation)
     if form.validate_on_submit():
         form.populate_obj(organisation)
+        audit.note(AuditAction.ORGANISATION_CHANGED, **audit.changed(organisation))
         return done(_("Les réglages de l'organisme sont enregistrés."), url_for("settings.index"))
     return page("settings/organisation.html", status=_status(), form=form)
 
@@ -66,6 +67,8 @@ def _sender_form(sender: Sender | None) -> Response:
     if form.validate_on_submit():
         saved = sender or Sender(organisation_id=current_user.organisation_id)
         form.save(saved)
+        action = AuditAction.SENDER_CHANGED if sender else AuditAction.SENDER_CREATED
+        audit.note(action, saved.address, **audit.changed(saved, "address") if sender else {})
         mine = Sender.organisation_id == current_user.organisation_id
         first = db.session.scalar(select(Sender.id).where(mine, Sender.is_default)) is None
         if first or (form.is_default.data and not saved.is_default):
@@ -81,6 +84,7 @@ def _sender_form(sender: Sender | None) -> Response:
 def resume_sender(sender_id: int) -> Response:
     sender = _own_or_404(Sender, sender_id)
     mail.resume(sender)
+    audit.note(AuditAction.SENDER_RESUMED, sender.address)
     return done(_("%(address)s envoie de nouveau.", address=sender.address), url_for("settings.senders"))
 
 
@@ -101,6 +105,7 @@ def new_user() -> Response:
         form.save(user)
         password = accounts.one_time_password(user)
         db.session.add(user)
+        audit.note(AuditAction.USER_CREATED, user.email, role=user.role.value)
         db.session.commit()
         return _password(user, password)
     return page("settings/user.html", status=_status(), form=form, user=None)
@@ -113,6 +118,7 @@ def user(user_id: int) -> Response:
     form = UserForm(user)
     if form.validate_on_submit():
         form.save(user)
+        audit.note(AuditAction.USER_CHANGED, user.email, **audit.changed(user, "email", "role", "active"))
         return done(_("Le compte de %(name)s est enregistré.", name=user.name), url_for("settings.users"))
     return page("settings/user.html", status=_status(), form=form, user=user)
 
@@ -122,6 +128,7 @@ def user(user_id: int) -> Response:
 def reset_password(user_id: int) -> Response:
     user = _own_or_404(User, user_id)
     password = accounts.one_time_password(user)
+    audit.note(AuditAction.PASSWORD_RESET, user.email)
     db.session.commit()
     return _password(user, password)
 

@@ -18,9 +18,9 @@ from extensions import db, limiter
 from history import detail, safe_html
 from i18n import N_, _
 from mail import mime
-from models import Contact, Organisation, RecipientSpace, TrainingSession
+from models import AuditAction, Contact, Organisation, RecipientSpace, TrainingSession
 from models.words import EmailType, Permission, Status
-from people import training
+from people import audit, training
 
 blueprint = Blueprint("spaces", __name__)
 _rate = limiter.limit("300 per 10 minutes")
@@ -139,6 +139,7 @@ def renew(public_id: str, contact_id: str) -> Answer:
     else:
         spaces.renew(known)
         flash(_("Le nouveau lien est créé ; les précédents ne s'ouvrent plus."), "success")
+    audit.note(AuditAction.SPACE_RENEWED, contact, also=[public_id])
     db.session.commit()
     return redirect(url_for("spaces.manage", public_id=public_id, contact_id=contact_id), 303)
 
@@ -150,6 +151,7 @@ def revoke(public_id: str, contact_id: str) -> Answer:
     space = spaces.of_session(training_session).get(contact.id)
     if space is not None and space.revoked_at is None:
         spaces.revoke(space)
+        audit.note(AuditAction.SPACE_REVOKED, contact, also=[public_id])
         flash(_("Le lien est fermé : il ne s'ouvre plus."), "success")
     db.session.commit()
     return redirect(url_for("spaces.manage", public_id=public_id, contact_id=contact_id), 303)

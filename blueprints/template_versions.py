@@ -19,8 +19,9 @@ from extensions import db
 from i18n import _
 from mail import template_versions, templates
 from mail.template_versions import Conflict
-from models import Template, TemplateVersion
+from models import AuditAction, Template, TemplateVersion
 from models.words import ContactKind, EmailType, Permission
+from people import audit
 
 blueprint = Blueprint("template_versions", __name__)
 _MOST_NUMBER = 2**31 - 1
@@ -77,6 +78,8 @@ def _replaced(found: Template, columns: dict[str, Any], note: str) -> Response:
         flash(_("Quelqu'un vient d'enregistrer une autre version : regardez-la d'abord."), "warning")
         return redirect(url_for("template_versions.versions", public_id=found.public_id), 303)  # type: ignore[return-value]
     same = saved.number == base
+    if not same:
+        audit.note(AuditAction.TEMPLATE_RESTORED, found, name=found.name, version=saved.number, note=note)
     said = _("C'est déjà le texte en service.") if same else _("La version %(number)s est en service.", number=base + 1)
     return done(said, url_for("templates.template", public_id=found.public_id))
 
@@ -99,6 +102,7 @@ def copies(public_id: str) -> Response:
     made = template_versions.copy(
         found, type, kind, name=name, by=current_user, note=_("Copie de « %(name)s »", name=_(found.name))[:200]
     )
+    audit.note(AuditAction.TEMPLATE_CHANGED, made, also=[found.public_id], name=made.name, copy_of=found.public_id)
     return done(
         _("Le texte est copié : voici l'autre modèle."), url_for("templates.template", public_id=made.public_id)
     )

@@ -22,8 +22,9 @@ from extensions import db
 from i18n import _
 from mail import tag_list, template_versions, templates
 from mail.template_versions import Conflict
-from models import Email, Sender, Template, TemplateVersion, User
+from models import AuditAction, Email, Sender, Template, TemplateVersion, User
 from models.words import ContactKind, EmailType, Permission
+from people import audit
 
 blueprint = Blueprint("templates", __name__)
 blueprint.add_app_template_global(lambda kind: ContactKind(kind).plural, "kind_label")
@@ -47,6 +48,8 @@ def index() -> Response:
 @allow(Permission.CONFIGURE)
 def defaults() -> Response:
     made = templates.ensure_defaults(current_user.organisation)
+    if made:
+        audit.note(AuditAction.TEMPLATES_ADDED, count=made)
     return done(_("Modèles créés : %(number)s.", number=made), url_for("templates.index"))
 
 
@@ -94,6 +97,7 @@ def save(public_id: str) -> Response:
         db.session.rollback()
         return _editor(form, templates.newest(get_or_404(Template, public_id)), conflict.theirs.number, 409)
     form.settle(found)
+    audit.note(AuditAction.TEMPLATE_CHANGED, found, name=found.name, version=saved.number)
     new = saved.number != version.number
     said = _("La version %(number)s est en service.", number=saved.number) if new else _("Le modèle est enregistré.")
     return done(said, url_for("templates.template", public_id=public_id))
@@ -117,6 +121,7 @@ def state(public_id: str) -> Response:
     if not templates.is_event(found):
         abort(404)
     found.enabled = posted("enabled") == "1"
+    audit.note(AuditAction.TEMPLATE_STATE, found, name=found.name, enabled=found.enabled)
     name = _(found.name)
     said = (
         _("« %(name)s » part désormais à chaque évènement.", name=name) if found.enabled
@@ -136,6 +141,7 @@ def delete(public_id: str) -> Response:
         flash(_("Le modèle commun d'un type d'e-mail ne se supprime pas."), "danger")
         return redirect(url_for("templates.template", public_id=public_id), 303)  # type: ignore[return-value]
     name = _(found.name)
+    audit.note(AuditAction.TEMPLATE_DELETED, found, name=found.name)
     db.session.delete(found)
     return done(_("La variante « %(name)s » est supprimée.", name=name), url_for("templates.index"))
 
@@ -177,6 +183,7 @@ def _test(form: TemplateForm, version: TemplateVersion) -> Response:
     (email,) = mail.post(
         [draft], organisation=current_user.organisation, sender=sender, by=current_user, request_key=key
     )
+    audit.sent(AuditAction.EMAILS_SENT, [email], trial=True, template=form.template.public_id)
     db.session.commit()
     form.request_key.data = str(uuid4())
     return _editor(form, version, tested=email)

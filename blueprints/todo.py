@@ -13,9 +13,9 @@ from extensions import db
 from history import untreated
 from i18n import _, ngettext
 from mail import treating
-from models import Email
+from models import AuditAction, Email
 from models.words import Permission, Reason
-from people import training
+from people import audit, training
 
 blueprint = Blueprint("todo", __name__)
 _MOST_CHOSEN = 500
@@ -56,6 +56,8 @@ def treat() -> Response:
             flash(_("Cochez au moins un e-mail."), "warning")
             return _back()
     batch = treating.treat(ids, current_user, form.get("note", ""))
+    if batch is not None:
+        audit.note(AuditAction.TREATED, also=batch.emails, count=batch.count, note=form.get("note", "")[:500])
     db.session.commit()
     if batch is None:
         said = _("Il n'y avait plus rien à marquer : quelqu'un d'autre s'en est chargé, ou du nouveau est arrivé.")
@@ -73,7 +75,10 @@ def treat() -> Response:
 def undo() -> Response:
     """Take back what the person has just marked."""
     at, oldest, newest = (_moment(request.form.get(name, "")) for name in ("at", "oldest", "newest"))
-    count = treating.undo(current_user, at, oldest, newest)
+    undone = treating.undo(current_user, at, oldest, newest)
+    count = len(undone)
+    if undone:
+        audit.note(AuditAction.UNTREATED, also=undone, count=count)
     db.session.commit()
     said = ngettext("%(num)s e-mail est de nouveau à traiter.", "%(num)s e-mails sont de nouveau à traiter.", count)
     flash(said, "info")
@@ -86,6 +91,8 @@ def treat_one(public_id: str) -> Response:
     """The same from an e-mail's own detail, with a note."""
     email = get_or_404(Email, public_id)
     batch = treating.treat([email.id], current_user, request.form.get("note", ""))
+    if batch:
+        audit.note(AuditAction.TREATED, email, note=request.form.get("note", "")[:500])
     db.session.commit()
     if batch:
         flash(_("L'e-mail est marqué comme traité."), "success")
@@ -98,6 +105,8 @@ def reopen(public_id: str) -> Response:
     """Put an e-mail back among those to deal with, whoever had marked it."""
     email = get_or_404(Email, public_id)
     again = treating.reopen(email)
+    if again:
+        audit.note(AuditAction.UNTREATED, public_id)
     db.session.commit()
     if again:
         flash(_("L'e-mail est de nouveau à traiter."), "info")

@@ -15,9 +15,9 @@ from blueprints.forms import BaseForm, Line, Needed
 from blueprints.support import allow, page
 from extensions import db
 from i18n import N_, _
-from models import ApiToken
+from models import ApiToken, AuditAction
 from models.words import Permission
-from people import accounts, tokens
+from people import accounts, audit, tokens
 
 blueprint = Blueprint("tokens", __name__)
 
@@ -55,6 +55,7 @@ def new() -> Response:
     if form.validate_on_submit():
         scopes = " ".join(access.value for access in tokens.Access if access.value in (form.scopes.data or ()))
         token, secret = accounts.new_token(current_user, form.name.data or "", scopes)
+        audit.note(AuditAction.TOKEN_CREATED, token.prefix, name=token.name, scopes=scopes)
         db.session.commit()
         response = page("tokens/secret.html", token=token, secret=secret)
         response.headers["Cache-Control"] = "no-store"
@@ -71,6 +72,7 @@ def revoke(token_id: int) -> Response:
     )  # fmt: skip
     token = (db.session.scalar(query) if token_id < 2**63 else None) or abort(404)
     tokens.revoke(token)
+    audit.note(AuditAction.TOKEN_REVOKED, token.prefix, name=token.name)
     db.session.commit()
     flash(_("La clé « %(name)s » est révoquée : les programmes qui s'en servent sont refusés.", name=token.name))
     return redirect(url_for("tokens.index"), 303)  # type: ignore[return-value]

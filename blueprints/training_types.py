@@ -13,8 +13,9 @@ from blueprints.forms import BaseForm, Line, Needed
 from blueprints.support import allow, done, page
 from extensions import db
 from i18n import N_, _
-from models import Programme, TrainingType
+from models import AuditAction, Programme, TrainingType
 from models.words import Permission
+from people import audit
 from planning.cells import REQUIRABLE, ordered
 
 blueprint = Blueprint("training_types", __name__)
@@ -71,6 +72,7 @@ def default() -> Response:
     form = DefaultForm(data={"required": organisation.required})
     if form.validate_on_submit():
         organisation.required = form.values()
+        audit.note(AuditAction.TRAINING_TYPE_CHANGED, required=form.values())
         return _done(_("Les e-mails requis sont enregistrés."))
     return page("training_types/form.html", status=_status(), form=form, kind=None, default=True)
 
@@ -92,6 +94,7 @@ def edit(type_id: int) -> Response:
 def delete(type_id: int) -> Response:
     kind = _own_or_404(type_id)
     db.session.delete(kind)
+    audit.note(AuditAction.TRAINING_TYPE_DELETED, kind.name)
     return _done(_("Le type de formation « %(name)s » est supprimé.", name=kind.name))
 
 
@@ -105,6 +108,7 @@ def _form(kind: TrainingType) -> Response:
         else:
             kind.name, kind.required = name, form.values()
             db.session.add(kind)
+            audit.note(AuditAction.TRAINING_TYPE_CHANGED, name, required=kind.required)
             return _done(_("Le type de formation « %(name)s » est enregistré.", name=name))
     return page("training_types/form.html", status=_status(), form=form, kind=kind if kind.id else None, default=False)
 

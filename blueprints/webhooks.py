@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
@@ -20,9 +21,10 @@ from blueprints.support import allow, done, get_or_404, page
 from errors import UserMistake
 from extensions import db
 from i18n import N_, _, ngettext
-from models import WebhookDelivery, WebhookEndpoint
+from models import AuditAction, WebhookDelivery, WebhookEndpoint
 from models.webhook import TYPES, DeliveryState
 from models.words import Permission
+from people import audit
 from webhooks import addresses, endpoints
 from webhooks.endpoints import Listed
 
@@ -83,6 +85,7 @@ def new() -> Response:
         except UserMistake as mistake:
             _blame(form, mistake)
         else:
+            audit.note(AuditAction.WEBHOOK_CREATED, made, host=_host(made), types=made.types)
             db.session.commit()
             return _secret(made, secret, new=True)
     return page("webhooks/form.html", status=_status(), form=form, endpoint=None, types=TYPES)
@@ -118,6 +121,7 @@ def edit(public_id: str) -> Response:
             db.session.rollback()
             _blame(form, mistake)
         else:
+            audit.note(AuditAction.WEBHOOK_CHANGED, found, host=_host(found))
             return _done(found, _("Le webhook est enregistré."))
     return page("webhooks/form.html", status=_status(), form=form, endpoint=found, types=TYPES)
 
@@ -127,6 +131,7 @@ def edit(public_id: str) -> Response:
 def secret(public_id: str) -> Response:
     found = get_or_404(WebhookEndpoint, public_id)
     made = endpoints.renew_secret(found)
+    audit.note(AuditAction.WEBHOOK_SECRET, found, host=_host(found))
     db.session.commit()
     return _secret(found, made, new=False)
 
@@ -136,6 +141,7 @@ def secret(public_id: str) -> Response:
 def tests(public_id: str) -> Response:
     found = get_or_404(WebhookEndpoint, public_id)
     endpoints.try_out(found)
+    audit.note(AuditAction.WEBHOOK_TRIED, found, host=_host(found))
     return _done(found, _("L'essai part : sa réponse s'affiche ci-dessous dans quelques secondes."))
 
 
@@ -144,6 +150,7 @@ def tests(public_id: str) -> Response:
 def pause(public_id: str) -> Response:
     found = get_or_404(WebhookEndpoint, public_id)
     endpoints.pause(found)
+    audit.note(AuditAction.WEBHOOK_PAUSED, found, host=_host(found))
     return _done(found, _("Le webhook est en pause : les nouvelles attendent, trente jours au plus."))
 
 
@@ -152,6 +159,7 @@ def pause(public_id: str) -> Response:
 def resume(public_id: str) -> Response:
     found = get_or_404(WebhookEndpoint, public_id)
     endpoints.resume(found)
+    audit.note(AuditAction.WEBHOOK_RESUMED, found, host=_host(found))
     return _done(found, _("Le webhook est actif."))
 
 
@@ -160,6 +168,8 @@ def resume(public_id: str) -> Response:
 def resend_failed(public_id: str) -> Response:
     found = get_or_404(WebhookEndpoint, public_id)
     count = endpoints.send_failed_again(found)
+    if count:
+        audit.note(AuditAction.WEBHOOK_RESENT, found, host=_host(found), count=count)
     return _done(found, ngettext("%(num)s message repart.", "%(num)s messages repartent.", count))
 
 
@@ -167,6 +177,7 @@ def resend_failed(public_id: str) -> Response:
 @allow(Permission.CONFIGURE)
 def delete(public_id: str) -> Response:
     found = get_or_404(WebhookEndpoint, public_id)
+    audit.note(AuditAction.WEBHOOK_DELETED, found, host=_host(found))
     db.session.delete(found)
     db.session.commit()
     flash(_("Le webhook est supprimé, avec son historique."), "success")
@@ -190,6 +201,7 @@ def resend(public_id: str, message_id: str) -> Response:
     found = get_or_404(WebhookEndpoint, public_id)
     if endpoints.send_again(found, _delivery_or_404(found, message_id)):
         words = _("Le message repart, sous le même identifiant.")
+        audit.note(AuditAction.WEBHOOK_RESENT, found, host=_host(found), count=1, message=message_id)
     else:
         words = _("Ce message est en train de partir.")
     return _done(found, words)
@@ -197,6 +209,11 @@ def resend(public_id: str, message_id: str) -> Response:
 
 def _delivery_or_404(endpoint: WebhookEndpoint, message_id: str) -> WebhookDelivery:
     return endpoints.delivery_of(endpoint, message_id) or abort(404)
+
+
+def _host(endpoint: WebhookEndpoint) -> str:
+    """Whom it tells, for the log: its address may hold a secret, its host does not."""
+    return urlsplit(endpoint.url).hostname or ""
 
 
 def _name(delivery: WebhookDelivery) -> str:

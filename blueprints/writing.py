@@ -22,8 +22,9 @@ from extensions import db
 from i18n import N_, _, ngettext
 from mail import tag_list
 from mail.compose import File, Writing
-from models import Contact, Sender
+from models import AuditAction, Contact, Sender
 from models.words import ContactKind
+from people import audit
 
 # A letter carries its styles in itself; it is shown in a frame without any right, which inherits this policy.
 _PREVIEW_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
@@ -106,6 +107,7 @@ def _send(form: WriteForm, writing: Writing, send_at: datetime | None) -> Respon
         request_key=form.key(), send_at=send_at,
     )  # fmt: skip
     matter.sent(form.kept, current_user)
+    audit.sent(AuditAction.EMAILS_SENT, emails, matter.subject, type=matter.type.value)
     db.session.commit()
     if send_at is None:
         flash(ngettext("%(num)s e-mail demandé", "%(num)s e-mails demandés", len(emails)), "success")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import func, select, update
 
 from extensions import db
 from models import Email, User
@@ -26,7 +26,11 @@ class Batch:
     at: datetime
     oldest: datetime
     newest: datetime
-    count: int
+    emails: tuple[str, ...]  # their public ids
+
+    @property
+    def count(self) -> int:
+        return len(self.emails)
 
 
 def treat(emails: Sequence[int], by: User, note: str = "") -> Batch | None:
@@ -41,13 +45,13 @@ def treat(emails: Sequence[int], by: User, note: str = "") -> Batch | None:
             Email.organisation_id == by.organisation_id, Email.id.in_(emails), Email.treated_at.is_(None),
             Email.status.in_(_TREATABLE),
         )
-        .values(values).returning(Email.treated_at, Email.created_at)
+        .values(values).returning(Email.treated_at, Email.created_at, Email.public_id)
         .execution_options(synchronize_session=False)
     ).all()  # fmt: skip
     if not marked:
         return None
-    made = [created for _at, created in marked]
-    return Batch(marked[0][0], min(made), max(made), len(marked))
+    made = [created for _at, created, _id in marked]
+    return Batch(marked[0][0], min(made), max(made), tuple(sorted(public_id for _at, _made, public_id in marked)))
 
 
 def ids_of(public_ids: Sequence[str], by: User) -> list[int]:
@@ -56,8 +60,8 @@ def ids_of(public_ids: Sequence[str], by: User) -> list[int]:
     return list(db.session.scalars(query))
 
 
-def undo(by: User, at: datetime, oldest: datetime, newest: datetime) -> int:
-    """Take back what that person marked at that moment, in the caller's transaction; how many e-mails that were."""
+def undo(by: User, at: datetime, oldest: datetime, newest: datetime) -> list[str]:
+    """Take back what that person marked at that moment, in the caller's transaction; the e-mails' public ids."""
     return _reopened(
         Email.treated_by_id == by.id, Email.treated_at == at, Email.created_at.between(oldest, newest),
         Email.organisation_id == by.organisation_id,
@@ -66,12 +70,12 @@ def undo(by: User, at: datetime, oldest: datetime, newest: datetime) -> int:
 
 def reopen(email: Email) -> bool:
     """Make one e-mail untreated again, whoever marked it, in the caller's transaction."""
-    return _reopened(Email.id == email.id, Email.treated_at.is_not(None)) == 1
+    return bool(_reopened(Email.id == email.id, Email.treated_at.is_not(None)))
 
 
-def _reopened(*which: Any) -> int:
+def _reopened(*which: Any) -> list[str]:
     values = {"treated_at": None, "treated_by_id": None, "treated_note": ""}
-    statement = update(Email).where(*which).values(values).execution_options(synchronize_session=False)
-    result: CursorResult[Any] = db.session.execute(statement)  # type: ignore[assignment]
+    statement = update(Email).where(*which).values(values).returning(Email.public_id)
+    found = list(db.session.scalars(statement.execution_options(synchronize_session=False)))
     db.session.expire_all()
-    return result.rowcount
+    return sorted(found)

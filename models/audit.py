@@ -97,6 +97,7 @@ class AuditAction(Word):
     EXPORT_FETCHED = ("export_fetched", N_("Export téléchargé"), AuditGroup.EXPORTS)
     LIST_EXPORTED = ("list_exported", N_("Liste exportée"), AuditGroup.EXPORTS)
     ATTACHMENTS_DOWNLOADED = ("attachments_downloaded", N_("Pièces jointes téléchargées"), AuditGroup.EXPORTS)
+    DOCUMENTS_TAKEN = ("documents_taken", N_("Documents téléchargés"), AuditGroup.EXPORTS)
     AUDIT_EXPORTED = ("audit_exported", N_("Journal exporté"), AuditGroup.EXPORTS)
     # configuration
     ORGANISATION_CHANGED = ("organisation_changed", N_("Organisme modifié"), AuditGroup.SETTINGS)

@@ -25,7 +25,7 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from models import Organisation, Sender, User
 from models.words import ReturnPath, Role
-from tests import loopback
+from tests import audited, loopback
 from tests.client import Browser
 
 loopback.stay()
@@ -90,6 +90,7 @@ def migrated_app(test_config: config.Config) -> Iterator[Flask]:
     app = create_app(test_config)
     with app.app_context():
         upgrade()
+        audited.watch(app)
     yield app
     with app.app_context():
         db.session.remove()

@@ -27,9 +27,9 @@ from blueprints.api.sending import address_problem
 from blueprints.problems import Problem
 from extensions import db
 from i18n import LANGUAGES
-from models import Contact
+from models import AuditAction, Contact
 from models.words import ContactKind
-from people import contacts
+from people import audit, contacts
 from people.pages import matches
 from people.tokens import Access
 
@@ -170,7 +170,11 @@ def _save(contact: Contact, asked: ContactChange) -> None:
             values["last_name"] = name
     if "tags" in values:
         values["tags"] = list(dict.fromkeys(tag.strip() for tag in values["tags"]))
-    contacts.save(contact, **values)
+    fresh = contact.id is None
+    with db.session.no_autoflush:
+        contacts.save(contact, **values)
+        told = {"kind": contact.kind.value} if fresh else audit.changed(contact, "email")
+    audit.note(AuditAction.CONTACT_CREATED if fresh else AuditAction.CONTACT_CHANGED, contact, **told)
     db.session.commit()
 
 

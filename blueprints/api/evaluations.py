@@ -11,7 +11,8 @@ from blueprints.api.door import answer, blueprint, own, scoped
 from blueprints.api.fields import LINE, TEXT, Answer, Moment, Request, optional
 from documents import evaluations
 from extensions import db
-from models import Evaluation, EvaluationMoment
+from models import AuditAction, Evaluation, EvaluationMoment
+from people import audit
 from people.tokens import Access
 
 _When = Literal[tuple(str(moment.value) for moment in EvaluationMoment)]  # type: ignore[valid-type]
@@ -66,6 +67,8 @@ def post_answered(evaluation_id: str, asked: AnsweredRequest) -> Response:
     The first answer stays: telling it again, or another one, changes nothing and answers the same.
     """
     evaluation = own(Evaluation, evaluation_id)
+    if evaluation.answered_at is None:
+        audit.note(AuditAction.EVALUATION_ANSWERED, evaluation, also=[evaluation.contact.public_id])
     evaluations.answer(evaluation, asked.rating, dict(asked.answers or {}))
     db.session.commit()
     return answer(_shape(evaluation))

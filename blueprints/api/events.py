@@ -13,7 +13,8 @@ from blueprints.event_shape import EventRequest
 from blueprints.problems import of_mistake
 from errors import UserMistake
 from extensions import db
-from models import BusinessEvent, EventOutcome
+from models import AuditAction, BusinessEvent, EventOutcome
+from people import audit
 from people.tokens import Access
 
 SOURCE = "api"
@@ -57,6 +58,8 @@ def post_event(told: EventRequest) -> Response:
         too_large = "limit" in mistake.values
         raise of_mistake(mistake, pointer("attachments"), 413 if too_large else 422) from mistake
     shape = _shape(event)
+    if not known:
+        audit.note(AuditAction.EVENT_TOLD, event, type=event.type)
     db.session.commit()
     return answer(shape, 202, {"Idempotent-Replayed": "true"} if known else {})
 

@@ -29,8 +29,9 @@ from extensions import db
 from history import HistoryFilter, export, export_jobs
 from history.export_cells import Format, chosen
 from i18n import _
-from models import Export, User
+from models import AuditAction, Export, User
 from models.words import ExportState, Permission
+from people import audit
 from people.tokens import Access
 
 State = Literal[tuple(str(state.value) for state in ExportState)]  # type: ignore[valid-type]
@@ -97,6 +98,7 @@ def export_emails(query: ExportQuery) -> Response:
         with _speaking(query.language or user.language):
             chunks = export.stream(scope, asked, now, format_, columns=chosen(query.columns))
             name = export.filename(asked, now, scope.zone, format_)
+        audit.taken(AuditAction.LIST_EXPORTED, format=format_.value, query=export_jobs.query_of(scope, asked))
     except BaseException:
         _exporting.discard(g.token.id)
         raise
@@ -137,6 +139,7 @@ def post_export(idempotency: Idempotency, query: JobQuery, body: JobRequest) -> 
             made = export_jobs.ask(user, scope, filter_, format_, columns, named, quiet=True)
     except UserMistake as mistake:
         raise _refused(mistake) from mistake
+    audit.note(AuditAction.EXPORT_ASKED, made, format=format_.value, query=made.query)
     db.session.commit()
     return _accepted(made, {})
 
@@ -172,6 +175,8 @@ def delete_export(export_id: str) -> Response:
     found = _mine(export_id)
     if not export_jobs.cancel(found):
         raise Problem(409, f"This export is over: it is {found.state.value}.")
+    audit.note(AuditAction.EXPORT_CANCELLED, found)
+    db.session.commit()
     db.session.refresh(found)
     return answer(_shape(found))
 
@@ -190,6 +195,7 @@ def get_export_file(export_id: str) -> Response:
         raise Problem(410, "This export has expired: ask for it again.")
     if found.state is not ExportState.READY or not path.is_file():
         raise Problem(409, f"There is no file: the export is {found.state.value}.", headers=_wait(found))
+    audit.taken(AuditAction.EXPORT_FETCHED, found, rows=found.row_count, format=found.format)
     response = send_file(path, Format(found.format).media_type, etag=found.public_id, max_age=0)
     download(response, found.filename)
     response.headers["Cache-Control"] = "private, no-store"

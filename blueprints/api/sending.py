@@ -37,8 +37,9 @@ from mail import headers
 from mail.compose import Draft, File
 from mail.resend import resend, resendable
 from mail.words_of_html import words_of
-from models import Address, Contact, Email, Sender, Template, TrainingSession
+from models import Address, AuditAction, Contact, Email, Sender, Template, TrainingSession
 from models.words import Status
+from people import audit
 from people.tokens import Access
 
 # What a mailing's bodies may come to in all: they are frozen one by one, and written together.
@@ -83,6 +84,7 @@ def post_emails(idempotency: Idempotency, asked: EmailsRequest) -> Response:
         _posted(email, draft.recipient, draft.name, recipient.contact, asked.session)
         for email, draft, recipient in zip(emails, drafts, asked.recipients, strict=True)
     ]
+    audit.sent(AuditAction.EMAILS_SENT, emails, session or "", type=drafts[0].type)
     db.session.commit()
     return _accepted(items, replayed)
 
@@ -141,6 +143,7 @@ def post_resend(email_id: str, idempotency: Idempotency, asked: ResendRequest) -
     contact = new.contact_id and db.session.get_one(Contact, new.contact_id).public_id
     session = new.training_session_id and db.session.get_one(TrainingSession, new.training_session_id).public_id
     items = [_posted(new, to.address, to.name, contact or None, session or None)]
+    audit.sent(AuditAction.EMAIL_RESENT, [new], email, to=to.address)
     db.session.commit()
     return _accepted(items, replayed)
 

@@ -17,9 +17,9 @@ from blueprints.api.paging import ListQuery, page
 from blueprints.api.reading import pointer
 from blueprints.problems import Problem
 from extensions import db
-from models import Contact, TrainingSession
+from models import AuditAction, Contact, TrainingSession
 from models.words import ContactKind, SessionState
-from people import training
+from people import audit, training
 from people.pages import matches
 from people.tokens import Access
 from people.training import ModuleRow
@@ -145,6 +145,7 @@ def post_session(asked: NewSession) -> Response:
     except OverflowError as error:
         raise Problem(409, "A module's day is beyond the calendar.") from error
     automations.copy_to(session)
+    audit.note(AuditAction.SESSION_CREATED, session)
     plans.replan(session.id)
     db.session.commit()
     located = {"Location": url_for("api.get_session", session_id=session.public_id)}
@@ -187,6 +188,8 @@ def post_enrolments(session_id: str, asked: NewEnrolments) -> Response:
             said = "A customer takes no part in training sessions."
             raise Problem(409, said, [{"detail": said, "pointer": where}])
     enrolled = training.enrol(session, list(found.values()))
+    if enrolled:
+        audit.note(AuditAction.ENROLLED, session, also=sorted(found), count=enrolled)
     plans.replan(session.id)
     db.session.commit()
     return answer(_enrolments(session, enrolled))

@@ -1,0 +1,64 @@
+"""What holds of every request that writes: a line of the audit log goes with it, or its route stands in QUIET.
+
+`watch(app)` is hung on the app under test: a successful POST, PUT, PATCH or DELETE that changed a row and kept no line
+fails the test that made it, so a new route can't forget its line. tests.test_audit walks the routes themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Flask, Response, request
+from sqlalchemy import event
+
+from extensions import db
+from people.audit import NOTED
+
+WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+# endpoint → why no line of the log goes with it
+QUIET = {
+    "auth.language": "one's own language",
+    "auth.theme": "one's own colours: a cookie",
+    "auth.digest": "whether one gets the morning's summary oneself",
+    "answers.answer": "the recipient's own act: kept with its moment in the evaluation",
+    "answers.confirm": "the recipient's own act: kept with its moment in the evaluation",
+    "billing.told": "a program's event: kept whole, with its source and moment, as an event",
+    "segments.preview": "shows what a rule would hold, writes nothing",
+    "views.keep": "how one looks at lists",
+    "views.change": "how one looks at lists",
+    "views.delete": "how one looks at lists",
+    "views.shorten": "how one looks at lists",
+    "views.step": "goes to what is searched for",
+    "views.addresses": "how one looks at lists",
+    "views.columns": "how one looks at lists",
+    "bulk.choose": "goes to the preview of what was ticked, writes nothing",
+    "exports.fetch": "puts a notice aside; the file itself, when it is taken, is noted",
+    "exports.seen": "puts notices aside",
+    "templates.preview": "shows a letter, writes nothing",
+    "api.post_attachment": "bytes that nobody has sent yet: the e-mail that carries them is noted",
+}
+# What is written beside an act, and by itself is none: the log, last uses, the address book, kept bytes.
+_BESIDE = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(audit_entry|blob|address|api_token)\b', re.I)
+_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|COPY)\b", re.I)
+_WROTE = "sillage.tests.wrote"
+
+
+def watch(app: Flask) -> None:
+    """Hold every request of this app to the rule; once for an app, in its context."""
+    event.listen(db.engine, "after_cursor_execute", _after_execute)
+    app.after_request_funcs.setdefault(None, []).insert(0, _check)
+
+
+def _after_execute(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    writes = _WRITES.match(statement) and not _BESIDE.match(statement)
+    if writes and cursor.rowcount != 0 and request:
+        request.environ.setdefault(_WROTE, statement)
+
+
+def _check(response: Response) -> Response:
+    wrote = request.environ.get(_WROTE)
+    writing = request.method in WRITING and response.status_code < 400 and request.endpoint not in QUIET
+    if writing and wrote and not request.environ.get(NOTED):
+        raise AssertionError(f"{request.method} {request.path}: {request.endpoint} left no line in the log: {wrote[:200]}")
+    return response
