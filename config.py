@@ -204,7 +204,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         drain_batch=int(number("DRAIN_BATCH", 50, 1)),
         max_attachment=int(number("MAX_ATTACHMENT", 25 * 1024 * 1024, 1)),
         max_email=int(number("MAX_EMAIL", 25 * 1024 * 1024, 1)),
-        support_email=text("SUPPORT_EMAIL"),
+        support_email=text("SUPPORT_EMAIL", "assistance.recu@sillage.example" if mode == "demo" else None),
         webhook_timeout=number("WEBHOOK_TIMEOUT", 10.0, 0.1),
         webhook_loopback=loopback,
         webhook_ca_file=Path(webhook_ca) if webhook_ca else None,

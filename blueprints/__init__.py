@@ -29,6 +29,7 @@ SITE_MAP = {
     "segments": "/segments",
     "views": None,
     "todo": None,
+    "assistance": None,
     "emails": "/emails",
     "exports": "/exports",
     "events": "/events",

@@ -1,46 +1,27 @@
-"""One e-mail for people: why it stands where it stands, the one remedy, the time-line, its files, its resend form."""
+"""One e-mail for people: the time-line, its files, its resend form; what to do about it is blueprints.remedies'."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
 from flask_login import current_user
 
+from blueprints.remedies import WRONG_ADDRESS, remedy
 from documents import blobs
 from history.chips import is_final
 from history.detail import Detail, Event
 from i18n import _, size_filter
 from i18n import datetime_filter as moment
-from models.words import EventKind, Permission, Reason, Status
+from models.words import EventKind, Permission, Status
 from people.contacts import likely_address
 
-# The address itself is in question: the form opens with it, to be corrected.
-_ADDRESS = {
-    Reason.ADDRESS_SYNTAX, Reason.DOMAIN_UNKNOWN, Reason.USER_UNKNOWN, Reason.MOVED, Reason.MAILBOX_DISABLED,
-    Reason.SUPPRESSED,
-}  # fmt: skip
-# Refused from the default sender for one of these: set up the sending address first (STATUSES.md).
-_OUR_DOMAIN = {Reason.SPAM, Reason.AUTHENTICATION, Reason.BLOCKED, Reason.POLICY}
 _NEWS_TONES = {
     Status.SENT: "info", Status.DELIVERED: "success", Status.OPENED: "success", Status.UNCERTAIN: "warning",
     Status.REQUESTED: "neutral",
 }  # fmt: skip
-
-
-@dataclass
-class Remedy:
-    """The notice above an e-mail."""
-
-    tone: str
-    title: str
-    text: str
-    icon: str
-    more: list[str] = field(default_factory=list)
-    href: str | None = None
-    action: str | None = None
 
 
 @dataclass
@@ -72,34 +53,9 @@ def context(detail: Detail, mistake: str | None = None, typed: str | None = None
     }
 
 
-def remedy(detail: Detail) -> Remedy | None:
-    """What to know and to do; None where all is well."""
-    row = detail.row
-    if row.status is Status.UNCERTAIN:
-        text = _(
-            "Demandez au destinataire s'il l'a reçu avant de le renvoyer : il ne repartira pas tout seul."
-        )
-        return Remedy("warning", _(Status.UNCERTAIN.meaning), text, "help-circle")
-    if row.reason is None or row.status not in (Status.FAILED, Status.UNDELIVERABLE, Status.REQUESTED):
-        return None
-    if row.reason.silent:
-        return Remedy("neutral", _(row.reason.label), _(row.reason.sentence), "info-circle")
-    if row.status is Status.REQUESTED:
-        return Remedy("info", _(row.reason.label), _(row.reason.sentence), "clock", [_("Un nouvel essai est prévu.")])
-    said = Remedy("danger", _(row.reason.label), _(row.reason.sentence), "alert-circle", [_(row.reason.remedy)])
-    if row.reason in _OUR_DOMAIN and row.status is Status.UNDELIVERABLE and detail.default_sender:
-        said.more.insert(0, _("Configurez d'abord votre adresse d'expédition : c'est la cause la plus probable."))
-        if current_user.may(Permission.CONFIGURE):
-            said.href, said.action = url_for("settings.senders"), _("Adresses d'expédition")
-    likely = likely_address(row.address) if row.reason in _ADDRESS else None
-    if likely:
-        said.more.append(_("Vouliez-vous dire %(address)s ?", address=likely))
-    return said
-
-
 def _resend(detail: Detail, failed: bool, mistake: str | None, typed: str | None) -> Resend:
     row = detail.row
-    wrong = row.reason in _ADDRESS and row.status in (Status.FAILED, Status.UNDELIVERABLE)
+    wrong = row.reason in WRONG_ADDRESS and row.status in (Status.FAILED, Status.UNDELIVERABLE)
     likely = likely_address(row.address) if wrong else None
     return Resend(
         title=_("Corriger et renvoyer") if wrong else _("Renvoyer cet e-mail"),

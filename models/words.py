@@ -103,13 +103,13 @@ class Reason(Word):
     )
     MOVED = (
         "moved", N_("Adresse abandonnée"), Status.FAILED,
-        N_("La personne a changé d'adresse."),
+        N_("L'opérateur du destinataire répond que la personne n'utilise plus cette adresse."),
         N_("Demandez la nouvelle adresse, mettez la fiche à jour et renvoyez."), True,
     )
     MAILBOX_DISABLED = (
         "mailbox_disabled", N_("Boîte désactivée"), Status.UNDELIVERABLE,
         N_("La boîte existe mais elle est fermée ou suspendue."),
-        N_("Demandez une autre adresse à la personne."),
+        N_("Demandez une autre adresse à la personne, puis renvoyez."),
     )
     MAILBOX_FULL = (
         "mailbox_full", N_("Boîte pleine"), Status.UNDELIVERABLE,
@@ -119,7 +119,7 @@ class Reason(Word):
     TOO_BIG = (
         "too_big", N_("E-mail trop gros"), Status.UNDELIVERABLE,
         N_("Le serveur du destinataire n'accepte pas un e-mail de cette taille."),
-        N_("Renvoyez sans la pièce jointe, avec un lien de téléchargement."),
+        N_("Renvoyez avec un lien de téléchargement à la place de la pièce jointe."),
     )
     SPAM = (
         "spam", N_("Pris pour un indésirable"), Status.UNDELIVERABLE,
@@ -139,27 +139,27 @@ class Reason(Word):
     CONTENT = (
         "content", N_("Contenu refusé"), Status.UNDELIVERABLE,
         N_("Le contenu ou une pièce jointe est refusé (format interdit, antivirus)."),
-        N_("Changez le format du fichier et renvoyez."),
+        N_("Renvoyez avec un lien de téléchargement, ou changez le format du fichier."),
     )
     POLICY = (
         "policy", N_("Refusé par une règle"), Status.UNDELIVERABLE,
         N_("Une règle du serveur du destinataire refuse cet e-mail."),
-        N_("Lisez la réponse du serveur ci-dessous."),
+        N_("Lisez la réponse du serveur ; le service informatique du destinataire peut autoriser votre adresse."),
     )
     GREYLISTED = (
         "greylisted", N_("Mis en attente par le destinataire"), Status.UNDELIVERABLE,
         N_("Le serveur du destinataire demande d'essayer de nouveau un peu plus tard ; c'est habituel."),
-        N_("Rien à faire : un nouvel essai est prévu."),
+        N_("Renvoyez : le serveur l'acceptera sans doute plus tard."),
     )
     THROTTLED = (
         "throttled", N_("Trop d'envois à la fois"), Status.UNDELIVERABLE,
         N_("Le serveur demande de ralentir."),
-        N_("Rien à faire : un nouvel essai est prévu."),
+        N_("Renvoyez un peu plus tard."),
     )
     UNREACHABLE = (
         "unreachable", N_("Serveur injoignable"), Status.UNDELIVERABLE,
         N_("Le serveur ne répond pas."),
-        N_("Un nouvel essai est prévu ; si cela dure, renvoyez ou téléphonez."),
+        N_("Renvoyez, ou téléphonez."),
     )
     EXPIRED = (
         "expired", N_("Délai dépassé"), Status.UNDELIVERABLE,
@@ -168,7 +168,7 @@ class Reason(Word):
     )
     SUPPRESSED = (
         "suppressed", N_("Adresse en quarantaine"), Status.FAILED,
-        N_("Un envoi précédent a montré que cette adresse ne fonctionne plus : rien n'a été envoyé."),
+        N_("Cette adresse est en quarantaine depuis un envoi précédent : rien n'est parti."),
         N_("Corrigez l'adresse, ou levez la quarantaine."),
     )
     SENDER_REJECTED = (
@@ -194,7 +194,7 @@ class Reason(Word):
     UNKNOWN = (
         "unknown", N_("Motif inconnu"), Status.UNDELIVERABLE,
         N_("Le serveur n'a pas donné de motif reconnaissable."),
-        N_("Lisez la réponse du serveur ci-dessous."),
+        N_("Lisez la réponse du serveur, puis renvoyez ou téléphonez."),
     )
 
     @property
@@ -333,6 +333,7 @@ class EmailType(Word):
     DOCUMENT = ("document", N_("Document"))
     QUOTE = ("quote", N_("Devis"))
     ALERT = ("alert", N_("Alerte interne"))
+    SUPPORT = ("support", N_("Demande d'aide"))
     INVOICE_ISSUED_DEBIT = ("invoice.issued_debit", N_("Nouvelle facture (prélèvement)"))
     INVOICE_ISSUED_TO_PAY = ("invoice.issued_to_pay", N_("Nouvelle facture à payer"))
     INVOICE_PAID = ("invoice.paid", N_("Facture payée"))
