@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import aliased
 
 from extensions import db
+from history import spells
 from history.rows import COLUMNS, Row, by_public_id
 from models import Address, Attachment, Blob, Contact, DeliveryEvent, Email, EmailContent, Sender, User
 from models.words import EventKind, Reason, Status
@@ -78,6 +79,7 @@ class Detail:
     sha256: str | None
     treated: Treated | None = None
     phone: str = ""  # the contact's
+    quarantine: spells.Spell | None = None
 
 
 class File(NamedTuple):
@@ -108,14 +110,14 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
         _family(Email.id, upwards=False).label("resends"), Sender.name.label("sender_name"), Sender.reply_to,
         Sender.is_default, EmailContent.size, EmailContent.sha256, Email.treated_at, Email.treated_note,
         select(User.name).where(User.id == Email.treated_by_id).correlate(Email).scalar_subquery(),
-        Contact.phone,
+        Contact.phone, spells.last(),
     ]  # fmt: skip
     statement = by_public_id(organisation_id, [public_id]).add_columns(*extra)
     statement = statement.outerjoin(EmailContent, EmailContent.email_id == Email.id)
     found = db.session.execute(statement).one_or_none()
     if found is None:
         return None
-    row, (events, above, below, sender_name, reply_to, is_default, size, sha256, at, note, by, phone) = (
+    row, (events, above, below, sender_name, reply_to, is_default, size, sha256, at, note, by, phone, spell) = (
         Row(*found[: len(COLUMNS)]),
         found[len(COLUMNS) :],
     )
@@ -124,7 +126,7 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
         row=row, events=[_event(parts) for parts in events or ()], resend_of=parents[0] if parents else None,
         resends=list(_relatives(below)), sender_name=sender_name, reply_to=reply_to, default_sender=is_default,
         size=size, sha256=sha256, treated=Treated(at, by or "", note) if at or by or note else None,
-        phone=phone or "",
+        phone=phone or "", quarantine=spells.of(spell),
     )  # fmt: skip
 
 

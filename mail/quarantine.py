@@ -17,7 +17,7 @@ from extensions import db
 from mail.fold import Fact
 from mail.headers import wire_address
 from models import Suppression, User
-from models.suppression import Grounds
+from models.suppression import CANONICAL, Grounds
 from models.words import EventKind, Reason
 
 LONGEST_NOTE = 500
@@ -25,11 +25,6 @@ SOURCE = "quarantine"
 
 _DEAD = ", ".join(f"'{reason.value}'" for reason in Reason if reason.address_dead)
 _FINAL = ", ".join(f"'{kind.value}'" for kind in EventKind if kind.rank in (2, 5))
-# An address row as quarantine knows it: the local part in lower case too, for no operator of today tells them apart.
-CANONICAL = (
-    "lower(left(address.address, length(address.address) - strpos(reverse(address.address), '@'))) "
-    "|| '@' || address.domain"
-)
 # The verdict of a fact. A report whose reader was not sure of it says so in data.address_dead.
 _VERDICT = f"""fresh.kind = '{EventKind.COMPLAINED.value}' OR (
     fresh.reason IN ({_DEAD}) AND fresh.kind IN ({_FINAL}) AND coalesce(fresh.smtp_code, 500) >= 500

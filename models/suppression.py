@@ -14,6 +14,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Model, bigid, created, one_of, owner, word
 from models.words import N_, Reason, Word
 
+# The canonical form of an `address` row: the local part in lower case too, for no operator of today tells them apart.
+CANONICAL = (
+    "lower(left(address.address, length(address.address) - strpos(reverse(address.address), '@'))) "
+    "|| '@' || address.domain"
+)
+
 
 class Grounds(Word):
     """What put an address in quarantine: a reason that says the address itself is dead, or a complaint."""
