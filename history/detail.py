@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import aliased
 
@@ -19,10 +19,11 @@ from extensions import db
 from history import spells
 from history.rows import COLUMNS, Row, by_public_id
 from models import Address, Attachment, Blob, Contact, DeliveryEvent, Email, EmailContent, Sender, User
-from models.words import EventKind, Reason, Status
+from models.words import EventKind, Mark, Reason, Status
 
 # A page of events; what repeats more often (an image loaded again and again) is cut, the oldest kept.
 MOST_EVENTS = 200
+MOST_KIN = 100  # e-mails of one chain of resends
 
 
 class Event(NamedTuple):
@@ -48,12 +49,15 @@ class Event(NamedTuple):
 
 
 class Relative(NamedTuple):
-    """An e-mail of the same family: what this one repeats, or what repeats it."""
+    """An e-mail of the same family: what this one repeats, or what repeats it. `depth` counts resends from the first;
+    `own_copy`: somebody sent it to themselves."""
 
     public_id: str
     address: str
     status: Status
     created_at: datetime
+    own_copy: bool = False
+    depth: int = 0
 
 
 class Treated(NamedTuple):
@@ -72,6 +76,7 @@ class Detail:
     events: list[Event]
     resend_of: Relative | None
     resends: list[Relative]
+    family: list[Relative]  # the whole of it, this e-mail among them, the first one first; empty where it is alone
     sender_name: str
     reply_to: str
     default_sender: bool
@@ -107,8 +112,9 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
     """All about one e-mail in one statement; None where the organisation has no such e-mail."""
     extra = [
         _events().label("events"), _family(Email.resend_of_id, upwards=True).label("resend_of"),
-        _family(Email.id, upwards=False).label("resends"), Sender.name.label("sender_name"), Sender.reply_to,
-        Sender.is_default, EmailContent.size, EmailContent.sha256, Email.treated_at, Email.treated_note,
+        _family(Email.id, upwards=False).label("resends"), _CHAIN.label("family"), Sender.name.label("sender_name"),
+        Sender.reply_to, Sender.is_default, EmailContent.size, EmailContent.sha256, Email.treated_at,
+        Email.treated_note,
         select(User.name).where(User.id == Email.treated_by_id).correlate(Email).scalar_subquery(),
         Contact.phone, spells.last(),
     ]  # fmt: skip
@@ -117,15 +123,16 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
     found = db.session.execute(statement).one_or_none()
     if found is None:
         return None
-    row, (events, above, below, sender_name, reply_to, is_default, size, sha256, at, note, by, phone, spell) = (
+    row, (events, above, below, chain, sender_name, reply_to, is_default, size, sha256, at, note, by, phone, spell) = (
         Row(*found[: len(COLUMNS)]),
         found[len(COLUMNS) :],
     )
-    parents = list(_relatives(above))
+    parents, family = list(_relatives(above)), list(_relatives(chain))
     return Detail(
         row=row, events=[_event(parts) for parts in events or ()], resend_of=parents[0] if parents else None,
-        resends=list(_relatives(below)), sender_name=sender_name, reply_to=reply_to, default_sender=is_default,
-        size=size, sha256=sha256, treated=Treated(at, by or "", note) if at or by or note else None,
+        resends=list(_relatives(below)), family=family if len(family) > 1 else [], sender_name=sender_name,
+        reply_to=reply_to, default_sender=is_default, size=size, sha256=sha256,
+        treated=Treated(at, by or "", note) if at or by or note else None,
         phone=phone or "", quarantine=spells.of(spell),
     )  # fmt: skip
 
@@ -184,10 +191,29 @@ def _event(parts: list[Any]) -> Event:
     )  # fmt: skip
 
 
+# The first e-mail of the chain, then all that repeats it, and what repeats that: a few index look-ups each.
+_CHAIN = literal_column(
+    f"""(
+  WITH RECURSIVE above AS (
+    SELECT email.id, email.resend_of_id AS up
+    UNION SELECT e.id, e.resend_of_id FROM email AS e JOIN above ON e.id = above.up
+  ), below AS (
+    SELECT id, 0 AS depth FROM above WHERE up IS NULL
+    UNION SELECT e.id, below.depth + 1 FROM email AS e JOIN below ON e.resend_of_id = below.id WHERE depth < {MOST_KIN}
+  ), kin AS (SELECT id, depth FROM below ORDER BY id LIMIT {MOST_KIN})
+  SELECT jsonb_agg(jsonb_build_array(e.public_id, a.address, e.status, e.created_at,
+                                     (e.marks & {Mark.OWN_COPY.value}) <> 0, kin.depth) ORDER BY e.id)
+  FROM kin JOIN email AS e ON e.id = kin.id JOIN address AS a ON a.id = e.address_id
+)""",
+    JSONB,
+)
+
+
 def _family(key: Any, upwards: bool) -> ColumnElement[Any]:
-    """[[public id, address, status, created at], …] of the e-mail this one repeats, or of those that repeat it."""
+    """[[public id, address, status, created at, own copy], …] of the e-mail this one repeats, or of its resends."""
     other, whose = aliased(Email), aliased(Address)
-    listed = func.jsonb_build_array(other.public_id, whose.address, other.status, other.created_at)
+    own_copy = other.marks.op("&")(Mark.OWN_COPY.value) != 0
+    listed = func.jsonb_build_array(other.public_id, whose.address, other.status, other.created_at, own_copy)
     return (
         select(func.jsonb_agg(aggregate_order_by(listed, other.id), type_=JSONB))
         .select_from(other)
@@ -199,5 +225,5 @@ def _family(key: Any, upwards: bool) -> ColumnElement[Any]:
 
 
 def _relatives(parts: list[list[Any]] | None) -> Iterator[Relative]:
-    for public_id, address, status, created_at in parts or ():
-        yield Relative(public_id, address, Status(status), datetime.fromisoformat(created_at))
+    for public_id, address, status, created_at, *more in parts or ():
+        yield Relative(public_id, address, Status(status), datetime.fromisoformat(created_at), *more)
