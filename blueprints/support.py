@@ -31,6 +31,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 import i18n
 from blueprints import problems
+from errors import Temporary
 from extensions import db, login, settings
 from history import short_links, views
 from i18n import _
@@ -198,7 +199,7 @@ def setup(app: Flask) -> None:
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
     app.register_error_handler(CSRFError, _csrf_error)
-    for away in (OperationalError, InterfaceError, PoolTimeout, RedisError):
+    for away in (OperationalError, InterfaceError, PoolTimeout, RedisError, Temporary):
         app.register_error_handler(away, _away)
     app.jinja_env.globals.update(
         asset=asset,

@@ -1,7 +1,8 @@
-"""Bytes kept once, by their sha256, on disk (or S3: obstore speaks both).
+"""Bytes kept once, by their sha256, with a row that says how many they are and what they are.
 
 A blob is written whole or not at all, before the row that names it; a row rolled back leaves a file that nothing
-names, never the other way round. What a blob is called belongs to whoever attaches it (models.Attachment).
+names, never the other way round. Bytes that are read are proved: what is not what was stored raises Permanent. Where
+they lie is documents.vault's; what a blob is called belongs to whoever attaches it (models.Attachment).
 """
 
 from __future__ import annotations
@@ -11,16 +12,13 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import IO
 
-import obstore
 import puremagic
-from obstore.store import LocalStore
 from sqlalchemy.dialects.postgresql import insert
 
-from errors import Permanent, UserMistake
+from documents import vault
+from errors import Permanent, Temporary, UserMistake
 from extensions import db, settings
 from models import Blob
 from models.words import N_
@@ -48,21 +46,6 @@ class Stored:
     sha256: str
     size: int
     media_type: str
-
-
-@lru_cache(maxsize=8)
-def _store_at(folder: Path) -> LocalStore:
-    return LocalStore(folder, mkdir=True)
-
-
-def _store() -> LocalStore:
-    return _store_at(settings().blob_folder)
-
-
-def _key(sha256: str) -> str:
-    if not _SHA256.fullmatch(sha256):
-        raise ValueError("not a sha256 in lower-case hexadecimal")
-    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
 def sniff(head: bytes, filename: str = "") -> str:
@@ -103,9 +86,20 @@ def _is_text(head: bytes) -> bool:
 def store(data: bytes | IO[bytes], filename: str = "", limit: int | None = None) -> Stored:
     """Keep the bytes (once) and their row in the caller's transaction.
 
-    Raises UserMistake for no bytes at all, or more than `limit` (default: the settings' largest attachment).
+    Raises UserMistake for no bytes at all, or more than `limit` (default: the settings' largest attachment), Temporary
+    where there is no room for them; then nothing is kept.
     """
     limit = settings().max_attachment if limit is None else limit
+    try:
+        stored = _kept(data, filename, limit)
+    except OSError as error:  # where uploads wait
+        raise Temporary(str(error)) from error
+    row = {"sha256": stored.sha256, "size": stored.size, "media_type": stored.media_type}
+    db.session.execute(insert(Blob).values(row).on_conflict_do_nothing())
+    return stored
+
+
+def _kept(data: bytes | IO[bytes], filename: str, limit: int) -> Stored:
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
         digest, size, head = hashlib.sha256(), 0, b""
         for chunk in _chunks(data):
@@ -120,20 +114,10 @@ def store(data: bytes | IO[bytes], filename: str = "", limit: int | None = None)
         if not size:
             raise UserMistake(N_("Ce fichier est vide : %(name)s"), "files", name=filename)
         stored = Stored(digest.hexdigest(), size, sniff(head, filename))
-        if not _has(stored):
+        if vault.size(stored.sha256) != stored.size:
             spool.seek(0)
-            # The same bytes by another process at once are the same bytes: each rename puts a whole file there.
-            obstore.put(_store(), _key(stored.sha256), spool)
-    row = {"sha256": stored.sha256, "size": stored.size, "media_type": stored.media_type}
-    db.session.execute(insert(Blob).values(row).on_conflict_do_nothing())
+            vault.put(stored.sha256, spool)
     return stored
-
-
-def _has(stored: Stored) -> bool:
-    try:
-        return obstore.head(_store(), _key(stored.sha256))["size"] == stored.size
-    except FileNotFoundError:
-        return False
 
 
 def _chunks(data: bytes | IO[bytes]) -> Iterator[bytes]:
@@ -145,16 +129,32 @@ def _chunks(data: bytes | IO[bytes]) -> Iterator[bytes]:
 
 
 def open(sha256: str) -> Iterator[bytes]:
-    """The bytes in chunks, memory flat. Raises Permanent where they are gone."""
-    try:
-        result = obstore.get(_store(), _key(sha256))
-    except FileNotFoundError as error:
-        raise Permanent(f"blob {sha256} is not in the store") from error
-    return (bytes(chunk) for chunk in result.stream(min_chunk_size=_CHUNK))
+    """The bytes in chunks, a range of them in memory at a time. Raises Permanent where they are gone or are not what
+    was stored: at once for what one range holds, else at the end, where a reader must not take it for whole."""
+    found = vault.pieces(sha256)
+    first = next(found)
+    digest = hashlib.sha256(first)
+    if len(first) < vault.RANGE:
+        _prove(sha256, digest)
+        return iter([first])
+
+    def all_of_it() -> Iterator[bytes]:
+        yield first
+        for piece in found:
+            digest.update(piece)
+            yield piece
+        _prove(sha256, digest)
+
+    return all_of_it()
+
+
+def _prove(sha256: str, digest: hashlib._Hash) -> None:
+    if digest.hexdigest() != sha256:
+        raise Permanent(f"blob {sha256} is damaged: its bytes are {digest.hexdigest()}")
 
 
 def read(sha256: str) -> bytes:
-    """The bytes whole. Raises Permanent where they are gone."""
+    """The bytes whole. Raises Permanent where they are gone or damaged."""
     return b"".join(open(sha256))
 
 
