@@ -138,6 +138,12 @@ class HistoryFilter:
         changes.setdefault("cursor", "")
         return replace(self, **changes)
 
+    def of_numbers(self, numbers: Iterable[str]) -> Self:
+        """The e-mails of those numbers in the same order, whatever else was asked."""
+        return type(self)(
+            number=_numbers(list(numbers)), sort=self.sort, date_field=self.date_field, learners=self.learners
+        )
+
     def without(self, field: str, value: str | None = None) -> Self:
         """The question without one of its conditions (of a repeatable one: without that value)."""
         if field in REPEATABLE and value is not None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import Text, any_, cast, func, literal, literal_column, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from extensions import db
 from history import segments, untreated
@@ -50,7 +51,9 @@ def conditions(ask: Ask) -> Iterable[Any]:
         )
         yield AmongOwners("address_id", there)
     if asked.number:
-        chosen = select(Email.id).where(Email.organisation_id == organisation_id, Email.public_id.in_(asked.number))
+        # An array, not IN: exports compile their statement once, with its values.
+        chosen_ids = any_(cast(literal(list(asked.number)), ARRAY(Text)))
+        chosen = select(Email.id).where(Email.organisation_id == organisation_id, Email.public_id == chosen_ids)
         yield Belongs("id", chosen)
     yield from _flags(asked.resent, asked.treated)
 

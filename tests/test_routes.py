@@ -121,6 +121,7 @@ class World:
             "documents.upload": {"contact": self.learner.public_id},
             "opportunities.move": {"stage": "won"},
             "emails.resends": {"request_key": "0f8fad5b-d9cb-469f-a165-70867728950e"},
+            "bulk.choose": {"query": "status=error", "which": "all", "export": "csv"},
             "exports.create": {"format": "csv", "query": "status=error"},
             "segments.members": {"contact": self.learner.public_id},
             "views.keep": {"query": "status=error", "name": "x"}, "views.change": {"name": "x", "shared": "1"},

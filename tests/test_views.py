@@ -218,7 +218,7 @@ def staff_house() -> Any:
 
 def heads(browser: Browser) -> list[str]:
     """The columns' classes, in order."""
-    return [css for css in browser.html.xpath("//thead/tr[1]/th/@class") if css != "col-expand"]
+    return [css for css in browser.html.xpath("//thead/tr[1]/th/@class") if css not in ("col-select", "col-expand")]
 
 
 def test_columns_are_chosen_ordered_remembered_and_reset(staff: Browser, filled: House) -> None:
@@ -232,7 +232,8 @@ def test_columns_are_chosen_ordered_remembered_and_reset(staff: Browser, filled:
     assert heads(staff) == ["col-subject", "col-status", "col-date"]
     email = staff.html.xpath("//tbody/tr/@id")[0]
     staff.get(f"/emails/{email}?list=global", htmx=True)
-    assert staff.html.xpath("//tr[@id]/td/@class")[:4] == ["col-expand", "col-subject", "col-status", "col-date"]
+    shown = ["col-select", "col-expand", "col-subject", "col-status", "col-date"]
+    assert staff.html.xpath("//tr[@id]/td/@class")[:5] == shown
     staff.get("/emails?type=invoice")  # a filter whose column is hidden goes with the form
     assert staff.html.xpath("//*[@id='kept']/input[@name='type']/@value") == ["invoice"]
     head = staff.get("/emails?format=csv").get_data(as_text=True).splitlines()[0]

@@ -45,11 +45,16 @@
     toast({ 403: words.forbidden, 404: words.missing, 429: words.busy }[status] || words.failed);
   });
   on("htmx:sendError", () => toast(zone().dataset.offline));
+  // A row of the history that is swapped (opened, folded, refreshed) stays chosen.
+  const ROWS = "input[name=number]";
+  let chosen = new Set();
+  on("htmx:beforeSwap", () => (chosen = new Set(all(`${ROWS}:checked`).map((box) => box.value))));
   on("htmx:timeout", () => toast(zone().dataset.failed));
   on("htmx:afterSettle", (event) => {
     const target = event.detail.elt;
     const wanted = target.matches?.("[data-focus]") ? target : target.querySelector?.("[data-focus]");
     if (wanted) wanted.focus();
+    for (const box of all(ROWS)) if (chosen.has(box.value)) box.checked = true;
     countSelected();
   });
 

@@ -1,0 +1,111 @@
+"""The selection in the history: which e-mails a form selects, and what may be done with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from tests.client import Browser
+from tests.conftest import House
+from tests.history.making import make_email, make_session
+
+
+@pytest.fixture
+def staff(client: Browser, cassiopee: House) -> Browser:
+    return client.sign_in(cassiopee.staff)
+
+
+def picked(client: Browser, ticked: list[str] | None = None, **more: str) -> dict[str, Any]:
+    """The form of the selection as the last page has it, with those rows ticked."""
+    form = client.html.get_element_by_id("pick")
+    boxes = client.html.xpath("//tbody[@id='rows']//input[@form='pick']")
+    assert {box.name for box in boxes} == {"number"}
+    kept = [number for number in (box.get("value") for box in boxes) if number in (ticked or [])]
+    return {name: value for name, value in form.fields.items() if name} | {"number": kept} | more
+
+
+def exported(client: Browser, form: dict[str, Any]) -> list[str]:
+    """The subjects of the file that a selection makes."""
+    where = client.post("/selections", form).headers["Location"]
+    answer = client.get(where)
+    return [row["subject"] for row in csv.DictReader(io.StringIO(answer.text))]
+
+
+def test_every_row_has_a_box_and_the_bar_says_what_it_takes(staff: Browser, cassiopee: House) -> None:
+    for number in range(3):
+        make_email(cassiopee, subject=f"Lettre {number}")
+    staff.get("/emails")
+    assert len(staff.html.xpath("//tbody/tr/td[1][@class='col-select']/input")) == 3
+    assert staff.html.xpath("//thead//input/@data-select-all") == ["number"]
+    options = [option.text for option in staff.html.xpath("//select[@id='pick-which']/option")]
+    assert options == ["Les e-mails cochés", "Les 3 e-mails de la page"]
+    staff.get("/emails?limit=2")
+    options = [option.text for option in staff.html.xpath("//select[@id='pick-which']/option")]
+    assert options[1:] == ["Les 2 e-mails de la page", "Tous les résultats\xa0: 3 e-mails"]
+    staff.get("/emails?subject=rien")
+    assert not staff.html.xpath("//form[@id='pick']")
+
+
+def test_a_selection_is_exported(staff: Browser, cassiopee: House) -> None:
+    session = make_session(cassiopee, "Sécurité incendie")
+    made = [make_email(cassiopee, subject=f"Lettre {n}", training_session_id=session.id) for n in range(4)]
+    make_email(cassiopee, subject="Lettre ailleurs")
+    staff.get(f"/sessions/{session.public_id}/emails?subject=lettre&limit=2&sort=date")
+    form = picked(staff, [made[1].public_id], export="csv")
+    assert exported(staff, form) == ["Lettre 1"]
+    assert exported(staff, form | {"which": "page"}) == ["Lettre 0", "Lettre 1"]
+    assert exported(staff, form | {"which": "all"}) == [f"Lettre {n}" for n in range(4)]
+
+
+def test_a_selection_of_nothing_says_so(staff: Browser, cassiopee: House) -> None:
+    make_email(cassiopee)
+    staff.get("/emails?status=sent_all")
+    form = picked(staff, export="csv")
+    assert staff.post("/selections", form, headers={"Referer": "http://localhost/emails?status=error"}).headers[
+        "Location"
+    ] == "/emails?status=error"
+    staff.get("/emails")
+    assert "Cochez au moins un e-mail." in staff.text()
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"which": "all", "export": "pdf"}, 400),
+        ({"which": "all", "number": "E-1"}, 400),
+        ({"which": "all", "export": "csv", "query": "&".join(["status=error"] * 300)}, 400),
+        ({"which": "all", "export": "csv", "query": "in=S-nowhere"}, 404),
+        ({"which": "page", "page": "<b>,E-%00", "export": "csv"}, 303),
+    ],
+)
+def test_nonsense_is_answered(staff: Browser, cassiopee: House, form: dict[str, str], status: int) -> None:
+    make_email(cassiopee)
+    staff.post("/selections", form, status=status)
+
+
+def test_a_selection_holds_nothing_of_another_organisation(
+    client: Browser, cassiopee: House, boreale: House
+) -> None:
+    theirs = make_email(cassiopee, subject="À eux")
+    where = make_session(cassiopee, "Ailleurs")
+    make_email(boreale, subject="À nous")
+    client.sign_in(boreale.admin)
+    assert exported(client, {"which": "chosen", "number": [theirs.public_id], "export": "csv"}) == []
+    assert exported(client, {"which": "all", "query": "", "export": "csv"}) == ["À nous"]
+    client.post("/selections", {"which": "all", "query": f"in={where.public_id}", "export": "csv"}, status=404)
+
+
+def test_words_that_stay_out_of_addresses_stay_out_of_them(staff: Browser, cassiopee: House) -> None:
+    petit = make_email(cassiopee, "petit@mail.example", "Zoé Petit", subject="Lettre")
+    make_email(cassiopee, "autre@mail.example", "Autre", subject="Lettre")
+    staff.post("/views/addresses", {"short": "1"})
+    asked = staff.post("/views/steps", {"in": "", "q": "à:petit"}).headers["Location"]
+    staff.get(asked)
+    form = picked(staff, [petit.public_id], which="all", export="csv")
+    where = staff.post("/selections", form).headers["Location"]
+    assert "petit" not in where and "v=V-" in where
+    assert exported(staff, form) == ["Lettre"]
+    assert exported(staff, form | {"which": "chosen"}) == ["Lettre"]
