@@ -43,6 +43,7 @@ SITE_MAP = {
     "billing_sources": "/settings/billing",
     "billing": "/inbound",
     "webhooks": "/settings/webhooks",
+    "audit": "/settings/audit",
     "api": "/api/v1",
     "track": "/t",
     "gallery": "/gallery",

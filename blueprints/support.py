@@ -284,4 +284,6 @@ def nav() -> list[dict[str, Any]]:
         items.append(item(_("Configuration"), "settings", url_for("settings.index")))
     else:
         items.append(item(_("Modèles d'e-mails"), "template", url_for("templates.index")))
+        if current_user.may(Permission.AUDIT):  # of Configuration, this is a manager's alone
+            items.append(item(_("Journal"), "history", url_for("audit.index")))
     return items
