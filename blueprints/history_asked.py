@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import abort, request, session, url_for
 from flask_login import current_user
+from werkzeug.datastructures import MultiDict
 
 from history import HistoryFilter, Scope, export_jobs, short_links, views
 from history.short_links import Link
@@ -61,6 +62,10 @@ class Asked:
             return [("view", "all")]  # a bare address opens the person's own view
         return pairs
 
+    def of(self, other: HistoryFilter) -> Asked:
+        """Another question in the same place."""
+        return replace(self, filter=other)
+
     def keeping(self, other: HistoryFilter) -> Asked:
         """Another question here, its words kept where they are to stay out of addresses. The caller commits."""
         link = short_links.keep(current_user, other, self.link) if self.discreet else None
@@ -73,6 +78,17 @@ def of_request(scope: Scope, opened: SavedView | None = None) -> Asked:
         return Asked(scope, views.filter_of(opened.query), Link.of(opened), discreet=True)
     pairs = list(request.args.items(multi=True))
     return _asked(scope, pairs, _link(request.args.get("v", "")), by_link="v" in request.args)
+
+
+def of_selection(form: MultiDict[str, str]) -> Asked:
+    """The list that a selection was made in, as templates/history/_select.html says it; 404 for a foreign scope."""
+    try:
+        key, asked = export_jobs.read_query(form.get("query", ""))
+    except ValueError:  # more fields than any page of ours sends
+        abort(400)
+    scope = export_jobs.scope_of(current_user.organisation, key) or abort(404)
+    link = short_links.find(current_user, form.get("v", ""))
+    return Asked(scope, asked, link, link is not None or "discreet" in form or views.always_short(current_user))
 
 
 def of_form(scope_key: str) -> Asked:
