@@ -20,7 +20,7 @@ from models import Address, Contact, DocumentKind, Organisation, Sender, Trainin
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import dealing, documents, finding, opportunities, practice_webhook, templates
+from seeds import dealing, documents, finding, opportunities, practice_webhook, reasons, templates
 from seeds import plans as planned
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
@@ -130,11 +130,27 @@ def _cassiopee(organisation: Organisation) -> None:
     draft = _session(organisation, TITLES[13][0], "", None, 0, "", today)
     draft.state, draft.notes = SessionState.DRAFT, "En attente de l'accord de l'entreprise."
     db.session.flush()
-    documents.describe(organisation, [theirs, *(made for made, _some in plans)])
+    examples, theirs_too = _examples(organisation, chance, companies[0], today)
+    documents.describe(organisation, [theirs, *(made for made, _some in plans), examples])
     opportunities.keep(organisation, companies, today)
     _history(organisation, plans, chance)
     documents.fill(organisation, plans)
     dealing.keep(organisation, soon)
+    reasons.keep(organisation, examples, theirs_too, lambda run, one, at: _files("convocation", run, one, at))
+
+
+def _examples(
+    organisation: Organisation, chance: random.Random, company: Contact, today: date
+) -> tuple[TrainingSession, list[Contact]]:
+    """The session whose every e-mail failed, or waits, for another reason, and its learners in their order."""
+    learners = [
+        _contact(organisation, ContactKind.LEARNER, one.first, one.last, f"{one.local}@{_DOMAIN}", chance, company)
+        for one in reasons.PEOPLE
+    ]
+    db.session.flush()
+    run = _session(organisation, reasons.SESSION, f"EXE-{today:%Y-%m}", 12, 1, PLACES[1], today)
+    training.enrol(run, learners)
+    return run, learners
 
 
 def _boreale(organisation: Organisation) -> None:

@@ -112,16 +112,19 @@ def cell(value: object) -> str:
     return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _accepted(after: float = 2, attempt: int = 1) -> Step:
+def accepted(after: float = 2, attempt: int = 1) -> Step:
+    """Taken by the next server."""
     return Step(EventKind.ACCEPTED, after, code=250, enhanced="2.0.0", words="2.0.0 Ok: queued", attempt=attempt)
 
 
-def _refused(reason: Reason, code: int, enhanced: str, words: str, after: float = 2) -> Step:
+def refused(reason: Reason, code: int, enhanced: str, words: str, after: float = 2) -> Step:
+    """Refused for good in the dialogue."""
     said = f"{enhanced} {words}"
     return Step(EventKind.REFUSED, after, reason=reason, code=code, enhanced=enhanced, words=said, attempt=1)
 
 
-def _bounced(reason: Reason, enhanced: str, words: str, after: float = 40) -> Step:
+def bounced(reason: Reason, enhanced: str, words: str, after: float = 40) -> Step:
+    """A report of failure some time after it was taken."""
     return Step(EventKind.BOUNCED, after, "dsn", reason, enhanced=enhanced, words=f"smtp; 550 {enhanced} {words}")
 
 
@@ -141,27 +144,27 @@ _GONE = tuple(
 STORIES = {
     story.name: story
     for story in (
-        Story("sent", 17, (_accepted(),)),
-        Story("delivered", 31, (_accepted(), _DELIVERED)),
-        Story("opened", 30, (_accepted(), _DELIVERED, _OPENED)),
-        Story("opened_unreported", 5, (_accepted(), _OPENED)),
-        Story("greylisted", 3, (_grey(), _accepted(65, 2))),
-        Story("machine", 2, (_accepted(), _DELIVERED, Step(EventKind.MACHINE_OPENED, 9, "pixel"))),
-        Story("away", 1.5, (_accepted(), Step(EventKind.AUTO_REPLIED, 30, "dsn", words="Absence du bureau"))),
+        Story("sent", 17, (accepted(),)),
+        Story("delivered", 31, (accepted(), _DELIVERED)),
+        Story("opened", 30, (accepted(), _DELIVERED, _OPENED)),
+        Story("opened_unreported", 5, (accepted(), _OPENED)),
+        Story("greylisted", 3, (_grey(), accepted(65, 2))),
+        Story("machine", 2, (accepted(), _DELIVERED, Step(EventKind.MACHINE_OPENED, 9, "pixel"))),
+        Story("away", 1.5, (accepted(), Step(EventKind.AUTO_REPLIED, 30, "dsn", words="Absence du bureau"))),
         Story("delayed", 1, (
-            _accepted(),
+            accepted(),
             Step(EventKind.DELAYED, 4000, "dsn", enhanced="4.4.1", words="smtp; 451 4.4.1 Connection timed out"),
             Step(EventKind.DELIVERED, 9000, "dsn", enhanced="2.0.0", words="smtp; 250 2.0.0 Delivered to mailbox"),
         )),
-        Story("complained", 0.1, (_accepted(), _DELIVERED, Step(EventKind.COMPLAINED, 7000, "dsn"))),
-        Story("unknown_user", 2, (_refused(Reason.USER_UNKNOWN, 550, "5.1.1", "The email account does not exist"),)),
-        Story("unknown_later", 0.9, (_accepted(), _bounced(Reason.USER_UNKNOWN, "5.1.1", "User unknown"))),
-        Story("unknown_domain", 0.4, (_refused(Reason.DOMAIN_UNKNOWN, 550, "5.1.2", "Host or domain name not found"),)),
-        Story("full", 1.3, (_accepted(), _bounced(Reason.MAILBOX_FULL, "5.2.2", "The mailbox is full: over quota"))),
-        Story("disabled", 0.4, (_refused(Reason.MAILBOX_DISABLED, 550, "5.2.1", "The mailbox is disabled"),)),
-        Story("spam", 0.9, (_refused(Reason.SPAM, 554, "5.7.1", "Message rejected as spam by content filtering"),)),
-        Story("blocked", 0.5, (_refused(Reason.BLOCKED, 554, "5.7.1", "Client host blocked by a reputation list"),)),
-        Story("dmarc", 0.4, (_refused(Reason.AUTHENTICATION, 550, "5.7.26", "Unauthenticated mail is not accepted"),)),
+        Story("complained", 0.1, (accepted(), _DELIVERED, Step(EventKind.COMPLAINED, 7000, "dsn"))),
+        Story("unknown_user", 2, (refused(Reason.USER_UNKNOWN, 550, "5.1.1", "The email account does not exist"),)),
+        Story("unknown_later", 0.9, (accepted(), bounced(Reason.USER_UNKNOWN, "5.1.1", "User unknown"))),
+        Story("unknown_domain", 0.4, (refused(Reason.DOMAIN_UNKNOWN, 550, "5.1.2", "Host or domain name not found"),)),
+        Story("full", 1.3, (accepted(), bounced(Reason.MAILBOX_FULL, "5.2.2", "The mailbox is full: over quota"))),
+        Story("disabled", 0.4, (refused(Reason.MAILBOX_DISABLED, 550, "5.2.1", "The mailbox is disabled"),)),
+        Story("spam", 0.9, (refused(Reason.SPAM, 554, "5.7.1", "Message rejected as spam by content filtering"),)),
+        Story("blocked", 0.5, (refused(Reason.BLOCKED, 554, "5.7.1", "Client host blocked by a reputation list"),)),
+        Story("dmarc", 0.4, (refused(Reason.AUTHENTICATION, 550, "5.7.26", "Unauthenticated mail is not accepted"),)),
         Story("expired", 0.5, (*_GONE, Step(
             EventKind.NOT_SENT, 9000, reason=Reason.EXPIRED, words="connection timed out", attempt=6))),
         Story("uncertain", 0.1, (Step(EventKind.OUTCOME_UNKNOWN, 3, words="connection lost", attempt=1),)),
