@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import g, has_request_context, request
 from flask_login import current_user
-from sqlalchemy import func, insert, inspect, literal, select, text
+from sqlalchemy import ClauseElement, func, insert, inspect, literal, select, text
 
 from extensions import db, on_commit
 from models import Email, User
@@ -83,10 +83,15 @@ def changed(row: Any, *shown: str) -> dict[str, Any]:
     address, a role), never for what is private.
     """
     state = inspect(row)
-    names = [column.key for column in state.mapper.column_attrs if state.attrs[column.key].history.has_changes()]
+    histories = {column.key: state.attrs[column.key].history for column in state.mapper.column_attrs}
+    # what the database works out from the rest (a sort name) is no change of anybody's
+    names = [
+        name for name, history in histories.items()
+        if history.has_changes() and not any(isinstance(value, ClauseElement) for value in history.added or ())
+    ]  # fmt: skip
     found: dict[str, Any] = {"changed": sorted(names)}
     for name in shown:
-        history = state.attrs[name].history
+        history = histories[name]
         if name in names:
             found[name] = [_plain(history.deleted), _plain(history.added)]
     return found

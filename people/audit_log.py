@@ -144,7 +144,7 @@ def _conditions(organisation: Organisation, asked: Filter) -> list[ColumnElement
 def _about(organisation: Organisation, typed: str) -> ColumnElement[bool]:
     """Lines about that id or address; about what bears such a name for other words, or is called just so."""
     ids = [typed] if _EXACT.fullmatch(typed) else [typed, *_called(organisation.id, typed)]
-    also = AuditEntry.also.overlap(cast(ids, ARRAY(Text)))  # type: ignore[attr-defined]
+    also: ColumnElement[bool] = AuditEntry.also.bool_op("&&")(cast(ids, ARRAY(Text)))
     # said as the partial indexes say it
     return or_(
         AuditEntry.subject.in_(ids) & (AuditEntry.subject != literal_column("''")),

@@ -52,11 +52,12 @@ LABELS: dict[str, str] = {
     "copy_of": N_("Copie de"),
     "message": N_("Message"),
 }
-# columns, as `changed` names them
+# columns, as `changed` names them (those of a session's modules are its dates)
 _COLUMNS: dict[str, str] = {
     "accent": N_("Couleur"), "active": N_("Peut se connecter"), "address": N_("Adresse"),
     "bounce_address": N_("Adresse de retour"), "company_id": N_("Entreprise"), "country": N_("Pays"),
-    "email": N_("Adresse e-mail"), "first_name": N_("Prénom"), "language": N_("Langue"),
+    "email": N_("Adresse e-mail"), "first_name": N_("Prénom"), "is_default": N_("Expéditeur par défaut"),
+    "language": N_("Langue"),
     "last_name": N_("Nom de famille"), "logo_sha256": N_("Logo"), "name": N_("Nom"), "notes": N_("Notes internes"),
     "offer": N_("Offre"), "password": N_("Mot de passe"), "phone": N_("Téléphone"), "place": N_("Lieu"),
     "reference": N_("Référence"), "registration": N_("Numéro de déclaration d'activité"),
@@ -64,8 +65,6 @@ _COLUMNS: dict[str, str] = {
     "starts_on": N_("Début"), "ends_on": N_("Fin"), "state": N_("État"), "tags": N_("Étiquettes"),
     "timezone": N_("Fuseau horaire"), "title": N_("Titre"), "track_opens": N_("Mesure des ouvertures"),
 }  # fmt: skip
-# follows from the others: nobody typed it
-_SILENT = {"sort_name", "is_default"}
 _WORDS: dict[str, tuple[Any, ...]] = {
     "type": (EmailType,), "types": (EmailType,), "required": (EmailType,), "kind": (ContactKind, DocumentKind),
     "role": (Role,), "stage": (Stage,), "outcome": (EventOutcome,), "reason": (Reason,), "status": (Status,),
@@ -84,7 +83,7 @@ def _value(name: str, value: Any) -> str:
     if name in ("trial", "missing") and value is True:
         return ""
     if name == "changed":
-        shown = [gettext(_COLUMNS[one]) if one in _COLUMNS else str(one) for one in value if one not in _SILENT]
+        shown = [gettext(_COLUMNS[one]) if one in _COLUMNS else str(one) for one in value]
         return ", ".join(dict.fromkeys(shown)) or "—"
     if name == "on":
         return ", ".join(_rule(one) for one in value)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
+import io
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import event, select, text
 
 import people.audit
 from extensions import db
+from models import AuditAction, AuditEntry, Contact
+from models.words import ContactKind
+from people import accounts, audit, audit_log, contacts
+from people.audit_log import Filter
 from tests.audited import QUIET, WRITING
 from tests.client import Browser
-from tests.conftest import House
+from tests.conftest import PASSWORD, House
+from tests.program import Program
 
 OURS = ("blueprints.", "mail.", "people.", "planning.", "documents.", "history.")
 NOTES = {people.audit.note, people.audit.sent, people.audit.taken, people.audit.refused}
@@ -57,6 +66,7 @@ def test_every_writing_route_leaves_a_line_or_says_why_not(migrated_app: Flask) 
 
 def test_a_request_that_wrote_and_left_no_line_fails_its_test(app: Flask, cassiopee: House, client: Browser) -> None:
     """The rule's own test: the view of a route is put in place of another's that forgets its line."""
+
     def forgets(public_id: str) -> str:
         db.session.execute(text("UPDATE organisation SET phone = phone || '1'"))
         db.session.commit()
@@ -70,3 +80,263 @@ def test_a_request_that_wrote_and_left_no_line_fails_its_test(app: Flask, cassio
             client.post("/sessions/S-1/people", {})
     finally:
         app.view_functions["sessions.enrol"] = kept
+
+
+PLACE = "/settings/audit"
+
+
+def lines() -> list[AuditEntry]:
+    """The log, oldest first."""
+    db.session.rollback()
+    return list(db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
+
+
+def shown(client: Browser, address: str = PLACE) -> list[str]:
+    """The actions that the page shows, newest first."""
+    client.get(address)
+    return [cell.text_content().strip() for cell in client.html.xpath("//tbody//th")]
+
+
+@pytest.fixture
+def logged(cassiopee: House, boreale: House) -> Contact:
+    """Five lines of Atelier Cassiopée, one a day, the last one now; and one of Formation Boréale."""
+    lea = Contact(organisation_id=cassiopee.id, kind=ContactKind.LEARNER)
+    contacts.save(lea, first_name="Léa", last_name="Petit", email="lea@mail.example")
+    db.session.flush()
+    made: list[tuple[AuditAction, str, Any, dict[str, Any]]] = [
+        (AuditAction.TOKEN_CREATED, "sil_abc123", cassiopee.admin, {"name": "Facturation", "scopes": "read send"}),
+        (AuditAction.USER_CHANGED, "léo@cassiopee.example", cassiopee.admin, {"role": ["staff", "manager"]}),
+        (
+            AuditAction.CONTACT_CHANGED,
+            lea.public_id,
+            cassiopee.staff,
+            {"changed": ["email"], "email": ["a@mail.example", "lea@mail.example"]},
+        ),
+        (
+            AuditAction.TREATED,
+            "",
+            cassiopee.staff,
+            {"also": ["E-1abcd", "E-2abcd", "E-3abcd", "E-4abcd"], "count": 4, "note": "=appelée"},
+        ),
+        (AuditAction.EMAIL_RESENT, "E-2abcd", cassiopee.admin, {"to": "lea@mail.example"}),
+    ]
+    for action, subject, by, data in made:
+        audit.note(action, subject, by=by, **data)
+    audit.note(AuditAction.CONTACT_CHANGED, "C-boreale", by=boreale.admin, note="Zzcanari")
+    db.session.flush()
+    db.session.execute(text("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_kept"))
+    db.session.execute(text("UPDATE audit_entry SET at = now() - make_interval(days => 5 - id::int) WHERE id < 6"))
+    db.session.execute(text("ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_kept"))
+    db.session.commit()
+    return lea
+
+
+def test_the_screen_says_who_did_what_about_whom(client: Browser, cassiopee: House, logged: Contact) -> None:
+    client.sign_in(cassiopee.manager)
+    assert shown(client) == ["E-mail renvoyé", "Marqué comme traité", "Fiche modifiée", "Utilisateur modifié",
+                             "Clé d’API créée"]  # fmt: skip
+    said = client.text()
+    assert "Champs modifiés : Adresse e-mail" in said.replace("\u00a0", " ").replace("\u202f", " ")
+    assert "a@mail.example → lea@mail.example" in said
+    assert "Membre de l’équipe → Responsable" in said
+    assert "et 1 autre" in said
+    assert client.html.xpath(f"//a[@href='/contacts/{logged.public_id}'][contains(., 'Léa Petit')]")
+    assert "Zzcanari" not in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("who=STAFF", ["Marqué comme traité", "Fiche modifiée"]),
+        ("who=api", []),
+        ("who=x", 5),
+        ("action=treated", ["Marqué comme traité"]),
+        ("action=emails", ["E-mail renvoyé", "Marqué comme traité"]),
+        ("action=nonsense", 5),
+        ("subject=E-2abcd", ["E-mail renvoyé", "Marqué comme traité"]),
+        ("subject=E-3abcd", ["Marqué comme traité"]),
+        ("subject=petit+lea", ["Fiche modifiée"]),
+        ("subject=l%C3%A9o%40cassiopee.example", ["Utilisateur modifié"]),
+        ("subject=sil_abc123", ["Clé d’API créée"]),
+        ("subject=%00%25_", []),
+        ("from=YESTERDAY", ["E-mail renvoyé", "Marqué comme traité"]),
+        ("to=YESTERDAY", ["Marqué comme traité", "Fiche modifiée", "Utilisateur modifié", "Clé d’API créée"]),
+        ("from=2026-13-45", 5),
+        ("who=ADMIN&action=emails", ["E-mail renvoyé"]),
+    ],
+)  # fmt: skip
+def test_filters(client: Browser, cassiopee: House, logged: Contact, asked: str, found: list[str] | int) -> None:
+    client.sign_in(cassiopee.admin)
+    yesterday = (datetime.now(UTC).astimezone() - timedelta(days=1)).date().isoformat()
+    for name, value in (("STAFF", cassiopee.staff.id), ("ADMIN", cassiopee.admin.id), ("YESTERDAY", yesterday)):
+        asked = asked.replace(name, str(value))
+    actions = shown(client, f"{PLACE}?{asked}")
+    assert len(actions) == found if isinstance(found, int) else actions == found
+
+
+def test_the_piece_is_what_the_page_holds_and_the_address_is_pushed(
+    client: Browser, cassiopee: House, logged: Contact
+) -> None:
+    client.sign_in(cassiopee.admin)
+    address = f"{PLACE}?action=emails&who="
+    piece = client.get(address, htmx=True)
+    assert piece.headers["HX-Push-Url"] == f"{PLACE}?action=emails"
+    page = client.get(f"{PLACE}?action=emails")
+    assert piece.get_data(as_text=True).strip() in page.get_data(as_text=True)
+
+
+def test_pages_by_cursor_and_as_few_statements_for_many(app: Flask, client: Browser, cassiopee: House) -> None:
+    client.sign_in(cassiopee.admin)
+    counted: list[int] = []
+
+    def read(address: str) -> list[str]:
+        statements: list[str] = []
+
+        def heard(*args: Any) -> None:
+            statements.append(args[2])
+
+        event.listen(db.engine, "before_cursor_execute", heard)
+        found = shown(client, address)
+        event.remove(db.engine, "before_cursor_execute", heard)
+        counted.append(len(statements))
+        return found
+
+    audit.note(AuditAction.SIGNED_IN, by=cassiopee.staff)
+    db.session.commit()
+    read(PLACE)
+    for _n in range(60):
+        audit.note(AuditAction.SIGNED_OUT, by=cassiopee.staff)
+    db.session.commit()
+    assert len(read(PLACE)) == 50
+    (further,) = client.html.xpath("//nav[contains(@class, 'pager')]//a[@rel='next']/@href")
+    assert read(further)[-1] == "Connexion" and len(shown(client, further)) == 11
+    assert counted[1] == counted[0], counted
+
+
+def test_exports_hold_what_is_filtered_and_are_noted(client: Browser, cassiopee: House, logged: Contact) -> None:
+    client.sign_in(cassiopee.manager)
+    every = json.loads(client.get(f"{PLACE}?format=json").data)
+    assert every.pop(0)["action"] == "audit_exported", "the export itself"
+    assert [line["action"] for line in every] == [
+        "email_resent", "treated", "contact_changed", "user_changed", "token_created",
+    ]  # fmt: skip
+    assert every[1]["also"] == ["E-1abcd", "E-2abcd", "E-3abcd", "E-4abcd"] and every[1]["data"]["note"] == "=appelée"
+    assert every[0]["at"].endswith("Z") and every[2]["subject"] == logged.public_id
+
+    response = client.get(f"{PLACE}?format=csv&action=treated")
+    assert "attachment" in response.headers["Content-Disposition"]
+    head, row = csv.reader(io.StringIO(response.get_data(as_text=True)))
+    assert head[:4] == ["at", "who", "action", "subject"] and row[2:5] == [
+        "treated",
+        "",
+        "E-1abcd E-2abcd E-3abcd E-4abcd",
+    ]
+
+    whole = client.get(f"{PLACE}?format=csv-excel&action=contact_changed").get_data(as_text=True)
+    assert whole.startswith("\ufeffQuand;Qui;Action;")
+    assert "Fiche modifiée" in whole and "Léa" not in whole
+    client.get(f"{PLACE}?format=xlsx", status=400)
+    taken = [line for line in lines() if line.action is AuditAction.AUDIT_EXPORTED]
+    assert [(line.user_id, line.data["format"]) for line in taken] == [
+        (cassiopee.manager.id, "json"), (cassiopee.manager.id, "csv"), (cassiopee.manager.id, "csv-excel"),
+    ]  # fmt: skip
+    assert taken[1].data["query"] == "format=csv&action=treated"
+
+
+def test_no_cell_is_a_formula(client: Browser, cassiopee: House) -> None:
+    cassiopee.staff.name = "=cmd|' /C calc'!A0"
+    audit.note(AuditAction.TREATED, "@SUM(1)", by=cassiopee.staff)
+    db.session.commit()
+    client.sign_in(cassiopee.manager)
+    for format_ in ("csv", "csv-excel"):
+        told = client.get(f"{PLACE}?format={format_}&action=treated").get_data(as_text=True)
+        _head, row = csv.reader(io.StringIO(told), delimiter=";" if "excel" in format_ else ",")
+        assert row[1] == "'=cmd|' /C calc'!A0" and row[3] == "'@SUM(1)"
+
+
+def test_a_long_log_is_exported_whole_batch_by_batch(
+    app: Flask, cassiopee: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "_BATCH", 7)
+    for n in range(30):
+        audit.note(AuditAction.TREATED, f"E-{n}", by=cassiopee.staff)
+    db.session.commit()
+    found = [line.subject for line in audit_log.rows(cassiopee.organisation, Filter())]
+    assert found == [f"E-{n}" for n in reversed(range(30))]
+
+
+def test_who_may_read_it_and_where_it_is_found(
+    client: Browser, cassiopee: House, boreale: House, logged: Contact
+) -> None:
+    client.sign_in(cassiopee.staff).get(PLACE, status=403)
+    client.get(f"{PLACE}?format=csv", status=403)
+    client.get("/settings/templates")
+    assert not client.html.xpath("//a[@href='/settings/audit']")
+    client.sign_in(cassiopee.manager).get("/sessions")
+    assert client.html.xpath("//nav//a[@href='/settings/audit']")
+    client.get(PLACE)
+    assert client.html.xpath("string(//h1)") == "Journal"
+    client.sign_in(cassiopee.admin).get("/settings")
+    assert client.html.xpath("//a[@href='/settings/audit']")
+    client.sign_in(boreale.admin)
+    assert shown(client) == ["Fiche modifiée"]
+    assert shown(client, f"{PLACE}?subject={logged.public_id}") == []
+    assert shown(client, f"{PLACE}?who={cassiopee.staff.id}") == []
+
+
+def test_signing_in_and_out_and_being_refused(client: Browser, cassiopee: House) -> None:
+    typed = {"email": "Staff@Cassiopee.example", "password": "wrong"}
+    client.post("/sign-in", typed, status=422)
+    client.post("/sign-in", {"email": "nobody@cassiopee.example", "password": "wrong"}, status=422)
+    client.post("/sign-in", typed | {"password": PASSWORD})
+    client.post("/sign-out")
+    client.post("/sign-out")
+    assert [(line.action, line.user_id, line.subject, line.address) for line in lines()] == [
+        (AuditAction.SIGN_IN_REFUSED, None, "staff@cassiopee.example", "127.0.0.1"),
+        (AuditAction.SIGNED_IN, cassiopee.staff.id, "staff@cassiopee.example", "127.0.0.1"),
+        (AuditAction.SIGNED_OUT, cassiopee.staff.id, "staff@cassiopee.example", "127.0.0.1"),
+    ]
+    assert "wrong" not in str([line.data for line in lines()])
+
+
+def test_an_address_a_stranger_claims_is_not_believed(client: Browser, cassiopee: House) -> None:
+    client.post(
+        "/sign-in", {"email": cassiopee.staff.email, "password": PASSWORD}, headers={"X-Forwarded-For": "203.0.113.9"}
+    )
+    assert lines()[0].address == "127.0.0.1"
+
+
+def test_a_program_s_act_bears_its_key(app: Flask, cassiopee: House) -> None:
+    program = Program(app, cassiopee.admin)
+    made = program.post("/contacts", {"kind": "learner", "last_name": "Petit"}, 201)
+    program.patch(f"/contacts/{made['id']}", {"email": "lea@mail.example"})
+    program.patch(f"/contacts/{made['id']}", {"email": "x"}, 422)
+    prefix = program.secret[:10]
+    assert [(line.action.value, line.subject, line.channel.value, line.token_prefix) for line in lines()] == [
+        ("contact_created", made["id"], "api", prefix), ("contact_changed", made["id"], "api", prefix),
+    ]  # fmt: skip
+    assert lines()[1].data == {"changed": ["email"], "email": ["", "lea@mail.example"]}
+    assert program.secret not in str([line.__dict__ for line in lines()])
+
+
+def test_the_same_request_again_is_no_new_act(app: Flask, cassiopee: House) -> None:
+    program = Program(app, cassiopee.admin)
+    asked = {"recipients": [{"email": "lea@mail.example"}], "subject": "Bonjour", "text": "Bonjour"}
+    for _again in range(2):
+        said = program.post("/emails", asked, headers={"Idempotency-Key": "one"})
+    (line,) = lines()
+    assert (line.action, line.also, line.data["count"]) == (AuditAction.EMAILS_SENT, [said["items"][0]["id"]], 1)
+
+
+def test_a_secret_or_password_is_never_written(client: Browser, cassiopee: House) -> None:
+    client.sign_in(cassiopee.admin)
+    client.post("/settings/tokens/new", {"name": "Facturation", "scopes": ["read"]}, status=200)
+    secret = client.html.xpath("string(//*[contains(text(), 'sil_')])").strip()
+    client.post("/settings/users/new", {"name": "Zoé", "email": "zoe@cassiopee.example", "role": "staff",
+                                        "language": "fr"}, status=200)  # fmt: skip
+    user = accounts.find_user("zoe@cassiopee.example")
+    client.post(f"/settings/users/{user.id}/password", status=200)
+    told = [(line.action.value, line.subject) for line in lines()]
+    assert [action for action, _subject in told] == ["token_created", "user_created", "password_reset"]
+    assert secret and secret not in str([line.__dict__ for line in lines()])
+    assert user.password_hash not in str([line.data for line in lines()])
