@@ -84,6 +84,13 @@ class Config:
     # the DNS server to ask, host:port ("none": nobody; unset: the system's), and seconds for one question
     dns_server: str | None = None
     dns_timeout: float = 3.0
+    # how our mail leaves, for the diagnosis of senders: the domain whose SPF senders include, the addresses it leaves
+    # from, the house's DKIM key (selector, public half in base64) and whether mail leaves signed with it
+    mail_spf_include: str = ""
+    mail_sending_ips: tuple[str, ...] = ()
+    mail_dkim_selector: str = ""
+    mail_dkim_public_key: str = ""
+    mail_dkim_signs: bool = False
     practice_page_port: int | None = None  # of the practice post office, where its page also receives webhooks
     # how many reverse proxies stand in front; without one, X-Forwarded-For is anybody's word
     proxies: int = 0
@@ -163,6 +170,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
     s3_endpoint = text("AWS_ENDPOINT_URL")
     if s3_endpoint and not s3_endpoint.startswith(("http://", "https://")):
         raise WrongSetting(f"AWS_ENDPOINT_URL={s3_endpoint!r}: http:// or https:// is expected.")
+    practice_dns = f"127.0.0.1:{running['dns_port']}" if embedded_mail and running.get("dns_port") else None
     default_mail_port = running.get("smtp_port", 2525) if embedded_mail else 25
     return Config(
         env=mode,
@@ -208,8 +216,13 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         webhook_timeout=number("WEBHOOK_TIMEOUT", 10.0, 0.1),
         webhook_loopback=loopback,
         webhook_ca_file=Path(webhook_ca) if webhook_ca else None,
-        dns_server=_dns_server(text("DNS_SERVER")),
+        dns_server=_dns_server(text("DNS_SERVER") or practice_dns),
         dns_timeout=number("DNS_TIMEOUT", 3.0, 0.1),
+        mail_spf_include=(text("MAIL_SPF_INCLUDE", "") or "").rstrip(".").lower(),
+        mail_sending_ips=_addresses("MAIL_SENDING_IPS", text("MAIL_SENDING_IPS", "") or ""),
+        mail_dkim_selector=text("MAIL_DKIM_SELECTOR", "") or "",
+        mail_dkim_public_key="".join((text("MAIL_DKIM_PUBLIC_KEY", "") or "").split()),
+        mail_dkim_signs=switch("MAIL_DKIM_SIGNS", False),
         practice_page_port=int(number("PRACTICE_MAIL_PAGE_PORT", 0)) or None,
         proxies=int(number("TRUSTED_PROXIES", 0)),
     )
@@ -235,6 +248,14 @@ def _dns_server(given: str | None) -> str | None:
     except ValueError:
         raise WrongSetting(f"DNS_SERVER={given!r}: an IP address, a colon and a port are expected.") from None
     return f"{host}{colon}{port}"
+
+
+def _addresses(name: str, given: str) -> tuple[str, ...]:
+    """The comma-separated IP addresses of `given`."""
+    try:
+        return tuple(str(ipaddress.ip_address(one.strip())) for one in given.split(",") if one.strip())
+    except ValueError:
+        raise WrongSetting(f"{name}={given!r}: IP addresses, comma-separated, are expected.") from None
 
 
 def _kept_secret(places: Places, mode: str) -> str:

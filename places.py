@@ -111,6 +111,11 @@ class Places:
         return self.data / "mail" / "bounces"
 
     @property
+    def zones_file(self) -> Path:
+        """The practice name server's records, once somebody changed them."""
+        return self.data / "mail" / "zones.json"
+
+    @property
     def blobs(self) -> Path:
         """Attachments and frozen messages by sha256."""
         return self.data / "blobs"
@@ -128,7 +133,7 @@ class Places:
         """What the running supervisor wrote, or None when none is alive on this data folder (or it is stopping).
 
         {"pid", "started", "env", "port", "embedded": names, "children": [[name, pid, started], …]}, and where
-        the practice post office runs {"smtp_port", "mail_page_port"}
+        the practice post office runs {"smtp_port", "mail_page_port", "dns_port"}
         """
         try:
             found = json.loads(self.services_file.read_text())

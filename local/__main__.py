@@ -92,7 +92,7 @@ class House:
                 self._to_its_end(child, env)
             facts = {"env": env["SILLAGE_ENV"], "port": ports.web, "embedded": _names(lent, ports)}
             if ports.smtp is not None:
-                facts |= {"smtp_port": ports.smtp, "mail_page_port": ports.mail_page}
+                facts |= {"smtp_port": ports.smtp, "mail_page_port": ports.mail_page, "dns_port": ports.dns}
             crew = Crew(places, plan.ROOT, env, facts, say)
             stack.callback(crew.stop, CREW_SECONDS)
             stack.callback(say, "Arrêt en cours… Stopping…")

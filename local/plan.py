@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.postoffice import demo_zones
 from local.processes import CannotStart, command_line
 from local.supervisor import Child
 from places import Places
@@ -29,6 +30,7 @@ class Ports:
     web: int
     smtp: int | None
     mail_page: int | None
+    dns: int | None = None
 
     @classmethod
     def choose(cls, env: Mapping[str, str]) -> Ports:
@@ -43,7 +45,9 @@ class Ports:
         if env.get("MAIL_SERVER"):
             return cls(web, None, None)
         smtp = _wish(env, "PRACTICE_SMTP_PORT", 2525, {web})
-        return cls(web, smtp, _wish(env, "PRACTICE_MAIL_PAGE_PORT", 8025, {web, smtp}))
+        page = _wish(env, "PRACTICE_MAIL_PAGE_PORT", 8025, {web, smtp})
+        dns = _wish(env, "PRACTICE_DNS_PORT", 5354, {web, smtp, page}, datagrams=True)
+        return cls(web, smtp, page, dns)
 
 
 def environment(places: Places, ports: Ports, env: Mapping[str, str]) -> dict[str, str]:
@@ -66,6 +70,11 @@ def environment(places: Places, ports: Ports, env: Mapping[str, str]) -> dict[st
             "MAIL_PORT": str(ports.smtp),
             "BOUNCE_MAILDIR": str(places.bounce_maildir),
             "PRACTICE_MAIL_PAGE_PORT": str(ports.mail_page),
+            "DNS_SERVER": f"127.0.0.1:{ports.dns}",
+            "MAIL_SPF_INCLUDE": demo_zones.SPF_INCLUDE,
+            "MAIL_SENDING_IPS": demo_zones.SENDING_IP,
+            "MAIL_DKIM_SELECTOR": demo_zones.DKIM_SELECTOR,
+            "MAIL_DKIM_PUBLIC_KEY": demo_zones.DKIM_PUBLIC_KEY,
         }
     return {**defaults, **{name: value for name, value in env.items() if value or name not in defaults}}
 
@@ -101,7 +110,10 @@ def children(ports: Ports, env: Mapping[str, str]) -> list[Child]:
     python = sys.executable
     found = []
     if ports.smtp is not None:
-        command = [python, "-m", "local.postoffice", "--smtp", str(ports.smtp), "--page", str(ports.mail_page)]
+        command = [
+            python, "-m", "local.postoffice", "--smtp", str(ports.smtp), "--page", str(ports.mail_page),
+            "--dns", str(ports.dns),
+        ]  # fmt: skip
         found.append(Child("postoffice", command, last=True))
     web = [
         python, "-m", "gunicorn", "app:create_app()", "--bind", f"127.0.0.1:{ports.web}",
@@ -135,10 +147,12 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     return int(raw)
 
 
-def _wish(env: Mapping[str, str], name: str, default: int, used: set[int]) -> int:
+def _wish(env: Mapping[str, str], name: str, default: int, used: set[int], datagrams: bool = False) -> int:
     """The port asked for by `name`, else `default`, else any that is free."""
     port = _number(env, name, default)
     problem = "est déjà pris / is already used" if port in used else _taken(port)
+    if datagrams and not problem:
+        problem = _taken_by_datagrams(port)
     if problem and env.get(name):
         raise CannotStart(f"{name}={port} : {problem}.")
     if not problem:
@@ -158,6 +172,16 @@ def _taken(port: int) -> str | None:
             return str(error)
         holder = _holder(port)
         return f"port déjà pris / already in use{f' ({holder})' if holder else ''}"
+    return None
+
+
+def _taken_by_datagrams(port: int) -> str | None:
+    """Why no datagrams can be received on 127.0.0.1:`port`; None when they can."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        try:
+            line.bind(("127.0.0.1", port))
+        except OSError as error:
+            return f"UDP : {error.strerror}"
     return None
 
 

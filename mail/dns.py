@@ -63,13 +63,15 @@ class MailHosts:
 class Resolver:
     """Asks one DNS server, or the system's where `server` is None; each question takes at most `lifetime` seconds.
 
-    `budget`: seconds for all questions together, after which each one is UNKNOWN at once.
+    `budget`: seconds for all questions together, after which each one is UNKNOWN at once. It asks nothing twice, so
+    that one look at a domain is one picture: make a new one for a new look.
     """
 
     def __init__(self, server: str | None, lifetime: float, budget: float | None = None) -> None:
         self._resolver = _resolver(server)
         self._lifetime = lifetime
         self._until = None if budget is None else time.monotonic() + budget
+        self._heard: dict[tuple[object, str], tuple[Heard, list]] = {}
 
     def mx(self, domain: str) -> MailHosts:
         """Who takes mail for `domain` (Unicode or ASCII)."""
@@ -108,6 +110,11 @@ class Resolver:
         return Answer(heard, tuple(record.target.to_text(omit_final_dot=True).lower() for record in records))
 
     def _ask(self, name: str | dns.name.Name, kind: str) -> tuple[Heard, list]:
+        if (name, kind) not in self._heard:
+            self._heard[name, kind] = self._asked(name, kind)
+        return self._heard[name, kind]
+
+    def _asked(self, name: str | dns.name.Name, kind: str) -> tuple[Heard, list]:
         left = self._lifetime if self._until is None else min(self._lifetime, self._until - time.monotonic())
         if left <= 0:
             return Heard.UNKNOWN, []
@@ -162,6 +169,14 @@ def _resolver(server: str | None) -> dns.resolver.BaseResolver:
 def _name(name: str) -> dns.name.Name:
     """The absolute name, a Unicode one by IDNA 2008 as browsers and mail programs read it."""
     return dns.name.from_text(name.strip().rstrip(".") + ".", idna_codec=dns.name.IDNA_2008_UTS_46)
+
+
+def ascii_name(domain: str) -> str:
+    """`domain` in lower-case ASCII (IDNA 2008). Raises ValueError for what can be no name."""
+    try:
+        return _ascii(domain)
+    except dns.exception.DNSException:
+        raise ValueError(f"no name: {domain!r}") from None
 
 
 def _ascii(domain: str) -> str:

@@ -50,6 +50,8 @@ _DELIVERED = Report("delivered", "2.0.0", "smtp; 250 2.0.0 delivered to mailbox"
 _ALLOWED = "le service informatique du destinataire autorise l'expéditeur"
 _BACK = "le serveur du destinataire répond de nouveau"
 
+NOT_PROVEN = "dmarc"  # refuses for as long as the sender is not authenticated, not for ever
+
 PLAIN = Behaviour("accepté, sans autre nouvelle : Envoyé")
 
 TABLE: dict[str, Behaviour] = {
@@ -119,7 +121,7 @@ TABLE: dict[str, Behaviour] = {
         cure=_ALLOWED,
     ),
     "dmarc": Behaviour(
-        "expéditeur non authentifié, refusé après le message : Réception impossible",
+        "expéditeur que SPF n'authentifie pas, refusé après le message : Réception impossible",
         at_data="550 5.7.26 Unauthenticated mail is not accepted due to the domain's DMARC policy",
         cure="le domaine d'expédition est authentifié (SPF, DKIM)",
     ),

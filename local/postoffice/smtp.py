@@ -23,7 +23,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from local.postoffice import reader, reports
-from local.postoffice.behaviours import TABLE, Behaviour, behaviour_of
+from local.postoffice.behaviours import NOT_PROVEN, TABLE, Behaviour, behaviour_of
 from local.postoffice.reports import Recipient, Taken
 
 log = logging.getLogger("postoffice")
@@ -88,7 +88,8 @@ class DsnSMTP(SMTP):
 
 
 class PostOffice:
-    """The server, in a thread of its own. Seconds can be shortened for tests; port 0 takes any free one."""
+    """The server, in a thread of its own. Seconds can be shortened for tests; port 0 takes any free one. `proven` says
+    of a return path and a message whether they are authenticated: the word `dmarc` refuses those that are not."""
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class PostOffice:
         report_delay: float = REPORT_DELAY,
         read_delay: float = READ_DELAY,
         grey_seconds: float = GREY_SECONDS,
+        proven: Callable[[str, bytes], bool] | None = None,
     ) -> None:
         self.port = port
         self.base_url = base_url
@@ -107,6 +109,7 @@ class PostOffice:
         self._delays = {"report": report_delay, "read": read_delay}
         self._grey_seconds = grey_seconds
         self._cured: frozenset[str] = frozenset()
+        self._proven = proven
         self._first_tries: dict[tuple[str, str], float] = {}
         self._due: dict[asyncio.TimerHandle, Callable[[], None]] = {}
         self._loop = asyncio.new_event_loop()
@@ -180,6 +183,11 @@ class PostOffice:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: DsnEnvelope) -> str:
         behaviours = [self.behaviour(recipient.address) for recipient in envelope.recipients]
+        if self._proven and TABLE[NOT_PROVEN] in behaviours:
+            content, mail_from = envelope.original_content or b"", str(envelope.mail_from)
+            if await self._loop.run_in_executor(None, self._proven, mail_from, content):
+                cured = self._cured | {NOT_PROVEN}
+                behaviours = [behaviour_of(recipient.address, cured) for recipient in envelope.recipients]
         files = has_file(envelope.original_content or b"")
         refusals = [one.at_data for one in behaviours if one.at_data and (files or not one.files_only)]
         if refusals:

@@ -25,9 +25,10 @@ from flask import Flask, Response, abort, redirect, render_template, request, se
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response as AnyResponse
 
-from local.postoffice import receiver
+from local.postoffice import names, receiver
 from local.postoffice.behaviours import PLAIN, TABLE
 from local.postoffice.smtp import PostOffice
+from local.postoffice.zones import Zones
 
 PAGE_SIZE = 50
 _TEXT_LIMIT = 200_000
@@ -67,6 +68,7 @@ _ENGLISH = {
     "C'est fait": "Done",
     "C'est fait ; défaire": "Done; undo",
 } | receiver.ENGLISH
+_ENGLISH |= names.ENGLISH
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,10 @@ class Page:
 
     def __init__(
         self, maildir: Path, read: Callable[[bytes], int], port: int = 0, secret_key: str = "",
-        office: PostOffice | None = None,
+        office: PostOffice | None = None, zones: Zones | None = None, names_port: int | None = None,
     ) -> None:  # fmt: skip
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
-        application = create_page(maildir, read, secret_key, office)
+        application = create_page(maildir, read, secret_key, office, zones, names_port)
         self._server = make_server("127.0.0.1", port, application, threaded=True)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="mail-page", daemon=True)
@@ -104,11 +106,15 @@ class Page:
 
 
 def create_page(
-    maildir: Path, read: Callable[[bytes], int], secret_key: str = "", office: PostOffice | None = None
-) -> Flask:
+    maildir: Path, read: Callable[[bytes], int], secret_key: str = "", office: PostOffice | None = None,
+    zones: Zones | None = None, names_port: int | None = None,
+) -> Flask:  # fmt: skip
     """The WSGI application over the Maildir `maildir`, with the receiver of the demo's webhook; with an `office`, what
-    makes it refuse can be put right here."""
+    makes it refuse can be put right here; with `zones`, what the name server at `names_port` says."""
     app = Flask(__name__)
+    app.jinja_env.globals["has_names"] = zones is not None
+    if zones is not None:
+        names.register(app, zones, names_port)
     receiver.register(app, receiver.practice_secret(secret_key))
 
     @app.before_request
