@@ -28,6 +28,7 @@ from history import (
     export_jobs,
     more,
     pages,
+    prepared,
     search,
     sentences,
     short_links,
@@ -36,7 +37,6 @@ from history import (
 from history.around import Around
 from history.form import FilterForm, form_of
 from history.periods import DateField
-from history.query import Question
 from history.rows import Count
 from i18n import _, language, ngettext, number_filter
 from models import AuditAction, SavedView
@@ -324,16 +324,19 @@ def render_history(scope: Scope, template: str, opened: SavedView | None = None,
 def show(asked: Asked, template: str, **context: Any) -> Response:
     """The page `template` of what is asked, or htmx's piece of it."""
     scope, filter_, now = asked.scope, asked.filter, datetime.now(UTC)
-    question, everything = Question(scope, filter_, now), scope.kind == "global"
+    question, everything = prepared.question(scope, filter_, now), scope.kind == "global"
     found = pages.answer(question, filter_, counted=not everything)
     late = found.count is pages.UNCOUNTED
-    near = around.read(question, current_user, tabs=everything, count=late)
+    whole = not wants_partial()
+    near = around.read(question, current_user, tabs=everything, count=late, beside=whole)
+    if whole:
+        g.ready_exports, g.untreated = near.exports, near.failures
     g.pinned_views = [(view.name, view.public_id, view.query) for view in near.views if view.pinned]
     if late:
         found = replace(found, count=pages.at_least(near.count or Count(0, exact=False), len(found.rows)))
-    typed, mistakes = ("", []) if wants_partial() else history_asked.recall_mistakes()
+    typed, mistakes = history_asked.recall_mistakes() if whole else ("", [])
     response = page(template, "history/_rows.html", history=View(asked, found, now, near, typed, mistakes), **context)
-    if wants_partial():
+    if not whole:
         response.headers.update(history_asked.moved(asked))
     return response
 

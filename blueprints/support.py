@@ -24,7 +24,7 @@ from flask import (
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, generate_csrf
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
@@ -40,6 +40,8 @@ from models.words import Permission
 
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
+
+_PERSON = select(User).where(User.id == bindparam("id"))  # made once: every page asks it
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -139,7 +141,7 @@ def _asset(path: str) -> str:
 
 @login.user_loader
 def _load_user(user_id: str) -> User | None:
-    user = db.session.get(User, int(user_id)) if user_id.isdigit() else None
+    user = db.session.scalar(_PERSON, {"id": int(user_id)}) if user_id.isdigit() else None
     return user if user and user.active else None
 
 

@@ -15,8 +15,7 @@ from blueprints.own_origin import own_path
 from blueprints.search_help import known
 from blueprints.support import allow, page, wants_partial
 from extensions import db
-from history import HistoryFilter, Scope, around, search, sentences, short_links, views
-from history.query import Question
+from history import HistoryFilter, Scope, around, prepared, search, sentences, short_links, views
 from i18n import _, language
 from models import SavedView
 from models.words import Permission
@@ -117,7 +116,7 @@ def step() -> Response:
 def _searched(scope: Scope, text: str) -> HistoryFilter:
     """What a search asks for; what was not understood is said on the next page."""
     now = datetime.now(UTC)
-    question = Question(scope, HistoryFilter(), now)
+    question = prepared.question(scope, HistoryFilter(), now)
     names = known(around.read(question, current_user, tabs=False, count=False))
     reading = search.read(text, now.astimezone(ZoneInfo(scope.zone)).date(), language(), names)
     if reading.mistakes:

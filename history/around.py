@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, Select, Text, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import CompoundSelect, Integer, Select, Text, cast, func, literal, null, or_, select, union_all
 
-from extensions import db
-from history import pages
+from history import pages, prepared, views
+from history.prepared import HOUSE, PERSON
 from history.query import COUNTED, Question
 from history.rows import Count
-from models import SavedView, Segment, Sender, User
+from models import Export, SavedView, Segment, Sender, User
 from models.words import Status, StatusGroup
 
 ALL = "all"
@@ -42,26 +42,32 @@ class View:
 @dataclass
 class Around:
     """`tabs`: counts by tab, None where nothing is known of it; `offered`: (value, label)s by filter; `count` is the
-    list's own where the page did not bring it."""
+    list's own where the page did not bring it; `failures` and `exports` are views.beside()'s."""
 
     tabs: dict[str, Count | None] = field(default_factory=dict)
     offered: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     views: list[View] = field(default_factory=list)
     count: Count | None = None
+    failures: int = 0
+    exports: list[Export] = field(default_factory=list)
 
 
-def read(question: Question, user: User, *, tabs: bool, count: bool) -> Around:
-    """All of it for one page: `tabs` for the list of the whole organisation, `count` where the page lacks its own."""
-    parts = [*_offers(user)]
-    if tabs or count:
-        parts += _tallies(question) if question.branched else [_walked(question)]
-    found: dict[str, list[Any]] = defaultdict(list)
-    for row in db.session.execute(union_all(*parts)):
-        found[row.what].append(row)
+def read(question: Question, user: User, *, tabs: bool, count: bool, beside: bool = False) -> Around:
+    """All of it for one page: `tabs` for the list of the whole organisation, `count` where the page lacks its own,
+    `beside` for what stands beside every page."""
+    walked = tabs or count
+    values = {"person": user.id, **(views.counting(user) if beside else {})}
+    what = ("around", walked, beside)
+    rows = prepared.run(question, what, lambda _: _statement(question, walked, beside), **values)
+    found: dict[str, list[_Told]] = defaultdict(list)
+    for row in rows:
+        found[row[0]].append(_Told(*row))
     around = Around(
         offered={what: [(row.value, row.label) for row in found[what]] for what in ("segment", "sender", "by")},
         views=[View(row.value, row.label, row.extra, row.number > 1, bool(row.number % 2)) for row in found["view"]],
     )
+    for one in found["beside"]:
+        around.failures, around.exports = one.number, views.exports(one.value)
     if (tabs or count) and not question.branched:
         around.tabs, around.count = _told(question, found[_WALKED], tabs)
     if found["tally"]:
@@ -72,6 +78,23 @@ def read(question: Question, user: User, *, tabs: bool, count: bool) -> Around:
             for name in _GROUPS
         }
     return around
+
+
+class _Told(NamedTuple):
+    what: str
+    value: Any
+    label: Any
+    extra: Any
+    number: Any
+
+
+def _statement(question: Question, counted: bool, beside: bool) -> CompoundSelect[Any]:
+    parts = [*_offers()]
+    if beside:
+        parts.append(_row("beside", views.unfetched(), number=views.failures()))
+    if counted:
+        parts += _tallies(question) if question.branched else [_walked(question)]
+    return union_all(*parts)
 
 
 def _capped(numbers: Iterable[int]) -> Count:
@@ -128,17 +151,16 @@ def _told(question: Question, rows: list[Any], tabs: bool) -> tuple[dict[str, Co
     return {name: count(statuses) for name, statuses in _TABS} if tabs else {}, count(asked)
 
 
-def _offers(user: User) -> Iterable[Select[Any]]:
-    house = user.organisation_id
+def _offers() -> Iterable[Select[Any]]:
     yield _listed(
-        _row("segment", Segment.public_id, Segment.name).where(Segment.organisation_id == house), Segment.name
+        _row("segment", Segment.public_id, Segment.name).where(Segment.organisation_id == HOUSE), Segment.name
     )
     senders = _row("sender", func.lower(Sender.address), Sender.address)
-    yield _listed(senders.where(Sender.organisation_id == house), Sender.address)
-    yield _listed(_row("by", func.lower(User.email), User.name).where(User.organisation_id == house), User.name)
+    yield _listed(senders.where(Sender.organisation_id == HOUSE), Sender.address)
+    yield _listed(_row("by", func.lower(User.email), User.name).where(User.organisation_id == HOUSE), User.name)
     flags = cast(SavedView.pinned, Integer) * 2 + cast(SavedView.shared, Integer)
     views = _row("view", SavedView.public_id, SavedView.name, flags, SavedView.query).where(
-        SavedView.organisation_id == house, ~SavedView.link, or_(SavedView.user_id == user.id, SavedView.shared)
+        SavedView.organisation_id == HOUSE, ~SavedView.link, or_(SavedView.user_id == PERSON, SavedView.shared)
     )
     yield _listed(views, SavedView.name)
 

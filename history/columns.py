@@ -63,7 +63,7 @@ class Column:
 
 def _dates(ask: Ask) -> Iterable[Condition]:
     start, end = ask.filter.days(ask.now, ask.scope.zone).moments(ask.scope.zone)
-    if start or end:
+    if start is not None or end is not None:
         yield Within(start, end)
 
 

@@ -121,15 +121,15 @@ def listed(user: User) -> list[Export]:
     return list(db.session.scalars(mine.order_by(Export.created_at.desc(), Export.id.desc()).limit(100)))
 
 
-def unseen_by(user: User) -> Select[tuple[Export]]:
+def unseen_by(user_id: Any) -> Select[tuple[Export]]:
     """What is ready and the person has neither fetched nor put aside, as a query."""
-    mine = select(Export).where(Export.user_id == user.id, Export.state == ExportState.READY)
+    mine = select(Export).where(Export.user_id == user_id, Export.state == ExportState.READY)
     return mine.where(Export.seen_at.is_(None)).order_by(Export.created_at).limit(20)
 
 
 def unseen(user: User) -> list[Export]:
     """What is ready and the person has neither fetched nor put aside."""
-    return list(db.session.scalars(unseen_by(user)))
+    return list(db.session.scalars(unseen_by(user.id)))
 
 
 def cancel(asked: Export) -> bool:

@@ -6,19 +6,20 @@ their own index is asked; in between, walking on is the quicker way. Nothing sca
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import prod
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from extensions import db
-from history import cursors
+from history import cursors, prepared
 from history.cursors import Cursor
 from history.filters import HistoryFilter
 from history.periods import DateField
-from history.query import COUNTED, Question, measures
+from history.query import COUNTED, Question
+from history.query import measures as measured
 from history.rows import Count, Page, Row
 from history.scope import Scope
 
@@ -47,7 +48,7 @@ class _Found:
 
 def browse(scope: Scope, filter_: HistoryFilter, now: datetime | None = None) -> Page:
     """The page that `filter_` asks for. `now` is the moment its periods end at (default: this one)."""
-    return answer(Question(scope, filter_, now or datetime.now(UTC)), filter_)
+    return answer(prepared.question(scope, filter_, now or datetime.now(UTC)), filter_)
 
 
 def answer(question: Question, filter_: HistoryFilter, counted: bool = True) -> Page:
@@ -83,7 +84,8 @@ def _beside(question: Question, row: Row, backward: bool) -> str:
 
 
 def _walk(question: Question, wanted: int, cursor: Cursor | None) -> _Found:
-    return _Found([Row(*r) for r in db.session.execute(question.rows(question.page(wanted, cursor), cursor))])
+    found = prepared.run(question, "walk", lambda place: question.rows(question.page(wanted, place), place), cursor)
+    return _Found([Row(*r) for r in found])
 
 
 def _seek(question: Question, wanted: int, cursor: Cursor | None) -> _Found:
@@ -94,13 +96,21 @@ def _seek(question: Question, wanted: int, cursor: Cursor | None) -> _Found:
     rarest = min(question.texts, key=lambda t: holding[t] - t.worth * _NEAR)
     most = _reach(question, len(found.rows), wanted, [holding[text] for text in question.texts], rarest, hits)
     if most:
-        page, there = question.far(most, wanted, cursor)
-        rows, (walked,) = _measured(question.rows(page, cursor, there), 1)
+
+        def walk_on(place: Cursor | None) -> Select[Any]:
+            page, there = question.far(most, wanted, place)
+            return question.rows(page, place, there)
+
+        rows, (walked,) = _measured(question, ("far", most), walk_on, cursor, 1)
         if len(rows) == wanted or walked < most:
             return _Found(rows)
-    page, total = question.sought(rarest, wanted, cursor)
-    result = _measured(question.rows(page, cursor, select(total.label("total"))), 1)
-    rows, (total_found,) = result
+
+    def look_up(place: Cursor | None) -> Select[Any]:
+        page, total = question.sought(rarest, wanted, place)
+        return question.rows(page, place, select(total.label("total")))
+
+    place = next(place for place, words in enumerate(question.texts) if words is rarest)
+    rows, (total_found,) = _measured(question, ("sought", place), look_up, cursor, 1)
     return _Found(rows, _capped(total_found))
 
 
@@ -119,22 +129,25 @@ def _reach(question: Question, found: int, wanted: int, holding: list[int], rare
     return needed if needed * branches <= _BRANCHED else 0
 
 
-def _near(
-    question: Question, most: int, wanted: int, cursor: Cursor | None
-) -> tuple[_Found, int, dict[Any, int], int]:
+def _near(question: Question, most: int, wanted: int, cursor: Cursor | None) -> tuple[_Found, int, dict[Any, int], int]:
     """What a walk of `most` e-mails finds, how many it walked, how many of these hold each of the words, how many of
     the whole table."""
-    walked, page = question.near(most, wanted, cursor)
-    statement = question.rows(page, cursor, measures(walked, page, wanted, question.texts))
-    rows, (count, *holding, hits) = _measured(statement, 2 + len(question.texts))
+
+    def look_near(place: Cursor | None) -> Select[Any]:
+        walked, page = question.near(most, wanted, place)
+        return question.rows(page, place, measured(walked, page, wanted, question.texts))
+
+    rows, (count, *holding, hits) = _measured(question, ("near", most), look_near, cursor, 2 + len(question.texts))
     return _Found(rows), count or 0, dict(zip(question.texts, (h or 0 for h in holding), strict=True)), hits or 0
 
 
-def _measured(statement: Any, measure_count: int) -> tuple[list[Row], tuple[Any, ...]]:
+def _measured(
+    question: Question, what: Any, make: Callable[[Cursor | None], Select[Any]], cursor: Cursor | None, measures: int
+) -> tuple[list[Row], tuple[Any, ...]]:
     """The rows of a statement whose first columns are measures, which even an empty page has."""
-    result = db.session.execute(statement).all()
-    rows = [Row(*r[measure_count:]) for r in result if r[measure_count] is not None]
-    return rows, tuple(result[0][:measure_count])
+    result = prepared.run(question, what, make, cursor)
+    rows = [Row(*r[measures:]) for r in result if r[measures] is not None]
+    return rows, tuple(result[0][:measures])
 
 
 def _count(question: Question, shown: int) -> Count:
@@ -142,10 +155,11 @@ def _count(question: Question, shown: int) -> Count:
     milliseconds: at least so many, and never fewer than are `shown`."""
     if question.branched:
         asked = next((c.values for c in question.among if c.dimension == "status"), ())
-        return _capped(db.session.execute(question.tally(asked)).scalar_one())
+        ((number,),) = prepared.run(question, "tally", lambda _: question.tally(asked))
+        return _capped(number)
     most = reach(question)
-    counting = question.counted_near(most) if question.texts else question.counted(most)
-    walked, holding = db.session.execute(counting).one()
+    counted = question.counted_near if question.texts else question.counted
+    ((walked, holding),) = prepared.run(question, "count", lambda _: counted(most))
     return at_least(Count(min(holding, COUNTED), exact=walked < most and holding <= COUNTED), shown)
 
 

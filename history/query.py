@@ -333,10 +333,10 @@ class Question:
         if self.within is None:
             return []
         start, end = self.within.start, self.within.end
-        limits = [self.at >= _moment(start)] if start else []
-        if not start and self.by is DateField.SENT:
+        limits = [self.at >= _moment(start)] if start is not None else []
+        if start is None and self.by is DateField.SENT:
             limits.append(Email.sent_at.is_not(None))
-        return [*limits, self.at < _moment(end)] if end else limits
+        return limits if end is None else [*limits, self.at < _moment(end)]
 
     def _plain(self, walked: Belongs | None = None) -> list[ColumnElement[bool]]:
         """Every condition but dates and words as a plain test; `walked` is served by the index."""
@@ -393,6 +393,8 @@ def _fence(query: Select[Any], name: str) -> CTE:
     return query.cte(name).prefix_with("MATERIALIZED")
 
 
-def _moment(at: datetime | None) -> ColumnElement[datetime]:
-    """A bound moment; None is before all others, where e-mails that never left stand."""
-    return cast(bindparam(None, at.isoformat() if at else "-infinity", type_=Text), TIMESTAMP(timezone=True))
+def _moment(at: datetime | ColumnElement[Any] | None) -> ColumnElement[datetime]:
+    """A bound moment, or the name of one; None is before all others, where e-mails that never left stand."""
+    named = isinstance(at, ColumnElement)
+    bound = at if named else bindparam(None, at.isoformat() if at else "-infinity", type_=Text)
+    return cast(bound, TIMESTAMP(timezone=True))

@@ -22,6 +22,12 @@ from models.words import ContactKind, EmailType, QueueState, Reason, Status
 _AT_ONCE = timedelta(minutes=2)
 
 
+_STATUS = {word.value: word for word in Status}
+_REASON, _KIND, _STATE = (
+    {None: None} | {word.value: word for word in words} for words in (Reason, ContactKind, QueueState)
+)
+
+
 class FileName(NamedTuple):
     """An attachment's name in a list; its bytes are at /emails/E-…/attachments/position."""
 
@@ -65,7 +71,11 @@ class Row:
     now: datetime
 
     def __post_init__(self) -> None:
-        self.attachments = [FileName(*parts) for parts in self.attachments or ()]
+        # The driver gives words as text.
+        self.status = _STATUS[self.status]
+        self.reason, self.contact_kind = _REASON[self.reason], _KIND[self.contact_kind]
+        self.queue_state = _STATE[self.queue_state]
+        self.attachments = [FileName(*parts) for parts in self.attachments] if self.attachments else []
 
     @property
     def type_label(self) -> str:

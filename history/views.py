@@ -7,16 +7,18 @@ that the names people search for stay out of addresses and logs. The caller comm
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import Integer, ScalarSelect, Text, cast, column, func, literal_column, or_, select, text
 from sqlalchemy.orm.attributes import flag_modified
 
 from extensions import db
 from history import export_jobs, untreated
 from history.columns import COLUMNS
 from history.filters import HistoryFilter
+from history.prepared import HOUSE, PERSON, Prepared
 from history.scope import Kind
 from models import Export, SavedView, User
 from models.words import Role
@@ -43,39 +45,66 @@ def filter_of(query: str) -> HistoryFilter:
     return HistoryFilter.from_query(parse_qsl(query.removeprefix("?"))).with_()
 
 
-def visible(user: User) -> Any:
+def visible(user_id: Any, organisation_id: Any) -> Any:
     """The condition that a person may use a view: their own, or shared in their organisation."""
-    return (SavedView.organisation_id == user.organisation_id) & or_(SavedView.user_id == user.id, SavedView.shared)
+    return (SavedView.organisation_id == organisation_id) & or_(SavedView.user_id == user_id, SavedView.shared)
 
 
 def find(user: User, public_id: str) -> SavedView | None:
     """A named view that the person may use."""
-    return db.session.scalar(select(SavedView).where(visible(user), SavedView.public_id == public_id, ~SavedView.link))
+    return db.session.scalar(
+        select(SavedView).where(
+            visible(user.id, user.organisation_id), SavedView.public_id == public_id, ~SavedView.link
+        )
+    )
 
 
 def listed(user: User) -> list[SavedView]:
     """The views a person may use, by name."""
-    query = select(SavedView).where(visible(user), ~SavedView.link)
+    query = select(SavedView).where(visible(user.id, user.organisation_id), ~SavedView.link)
     return list(db.session.scalars(query.order_by(func.fold_text(SavedView.name), SavedView.id).limit(200)))
 
 
 def beside(user: User) -> tuple[list[tuple[str, str, str]], list[Export], int]:
     """What stands around every page, in one statement: (name, public id, query) of the pinned views,
     export_jobs.unseen(), and how many failures are to be dealt with (up to MOST_COUNTED + 1)."""
+    values = {"person": user.id, "house": user.organisation_id, **counting(user)}
+    ((pairs, ready, number),) = _beside().run(values)
+    return [(name, public_id, query) for name, public_id, query in pairs or []], exports(ready), number
+
+
+@lru_cache(1)
+def _beside() -> Prepared:
     pins = select(SavedView.name, SavedView.public_id, SavedView.query)
-    pins = pins.where(visible(user), SavedView.pinned, ~SavedView.link)
+    pins = pins.where(visible(PERSON, HOUSE), SavedView.pinned, ~SavedView.link)
     pinned_views = pins.order_by(SavedView.name).limit(MOST_PINNED).subquery("pinned")
-    unseen = export_jobs.unseen_by(user).subquery("unseen")
-    listed = select(
-        select(func.jsonb_agg(func.jsonb_build_array(*pinned_views.c))).scalar_subquery(),
-        select(func.array_agg(unseen.c.id)).scalar_subquery(),
-        text(f"(SELECT count(*) FROM ({untreated.COUNTED}) AS counted) AS failures"),
-    )
-    bounds = {"o": user.organisation_id, "most": _COUNTED_AMONG, "counted": MOST_COUNTED + 1}
-    pairs, ready, failures = db.session.execute(listed, bounds).one()
-    fetchable = select(Export).where(Export.id.in_(ready or [])).order_by(Export.created_at)
-    exports = list(db.session.scalars(fetchable)) if ready else []
-    return [(name, public_id, query) for name, public_id, query in pairs or []], exports, failures
+    listed = select(func.jsonb_agg(func.jsonb_build_array(*pinned_views.c))).scalar_subquery()
+    return Prepared(select(listed, unfetched(), failures()))
+
+
+def unfetched() -> ScalarSelect[Any]:
+    """The ids of PERSON's exports that are ready and neither fetched nor put aside, as 1,2,3; NULL for none."""
+    unseen = export_jobs.unseen_by(PERSON).subquery("unseen")
+    return select(func.string_agg(cast(unseen.c.id, Text), literal_column("','"))).scalar_subquery()
+
+
+def failures() -> ScalarSelect[Any]:
+    """How many failures are to be dealt with, up to MOST_COUNTED + 1; to be run with counting()."""
+    counted = text(f"SELECT count(*) AS failures FROM ({untreated.COUNTED}) AS counted")
+    return counted.columns(column("failures", Integer)).scalar_subquery()
+
+
+def counting(user: User) -> dict[str, int]:
+    """The values that failures() is run with."""
+    return {"o": user.organisation_id, "most": _COUNTED_AMONG, "counted": MOST_COUNTED + 1}
+
+
+def exports(ids: str | None) -> list[Export]:
+    """The exports of such ids, the oldest first."""
+    if not ids:
+        return []
+    listed = [int(one) for one in ids.split(",")]
+    return list(db.session.scalars(select(Export).where(Export.id.in_(listed)).order_by(Export.created_at)))
 
 
 def may_change(user: User, view: SavedView) -> bool:
