@@ -60,6 +60,7 @@ def index() -> Response:
         "audit/index.html", "audit/_list.html", found=found, asked=asked, kept=_kept(asked), said=audit_words.said,
         named=audit_log.named(organisation, ids), people=audit_log.people(organisation), groups=list(AuditGroup),
         actions=list(AuditAction), api=audit_log.API, where=_where, shown=_SHOWN,
+        total=audit_log.count(organisation, asked), most=audit_log.MOST_COUNTED,
         exports=[(_(one.label), url_for("audit.index", **_kept(asked), format=one.value), _ICONS[one])
                  for one in FORMATS],
     )  # fmt: skip

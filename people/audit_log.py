@@ -51,6 +51,7 @@ from people.pages import Page, browse, matches
 
 API = "api"  # who: any program
 MOST_NAMED = 200
+MOST_COUNTED = 10_000
 _BATCH = 2000
 _EXACT = re.compile(r"[A-Z]{1,2}-[0-9a-z]{4,24}|sil_\S*|\S*@\S+")
 # A public id's first letters → the tables that may hold it: what to call it by, and its kind (the page knows where
@@ -193,7 +194,7 @@ def named(organisation: Organisation, ids: Iterable[str]) -> dict[str, Named]:
     return {row.id: Named(row.kind, row.name) for row in found}
 
 
-def count(organisation: Organisation, asked: Filter, most: int = 10_000) -> int:
-    """How many lines answer, at most `most` + 1."""
-    some = select(AuditEntry.id).where(*_conditions(organisation, asked)).limit(most + 1).subquery()
+def count(organisation: Organisation, asked: Filter) -> int:
+    """How many lines answer, at most MOST_COUNTED + 1."""
+    some = select(AuditEntry.id).where(*_conditions(organisation, asked)).limit(MOST_COUNTED + 1).subquery()
     return db.session.scalar(select(func.count()).select_from(some)) or 0

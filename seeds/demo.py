@@ -20,7 +20,7 @@ from models import Address, Contact, DocumentKind, Organisation, Sender, Trainin
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import dealing, documents, finding, opportunities, practice_webhook, reasons, templates
+from seeds import acts, dealing, documents, finding, opportunities, practice_webhook, reasons, templates
 from seeds import plans as planned
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
@@ -64,6 +64,8 @@ def make() -> dict[str, Any]:
     templates.keep(_find("Formation Boréale"), "#0b6e4f")
     planned.keep(_find("Atelier Cassiopée"))
     practice_webhook.keep(_find("Atelier Cassiopée"), made)
+    for name in ("Atelier Cassiopée", "Formation Boréale"):
+        acts.keep(_find(name))
     db.session.commit()
     return {"demo": "made" if made else "kept", "accounts": list(accounts.DEMO_ACCOUNTS)}
 
