@@ -31,6 +31,7 @@ SITE_MAP = {
     "todo": None,
     "assistance": None,
     "emails": "/emails",
+    "resending": "/emails",
     "bulk": None,
     "exports": "/exports",
     "events": "/events",

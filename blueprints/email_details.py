@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
-from flask_login import current_user
 
-from blueprints.remedies import WRONG_ADDRESS, remedy
+from blueprints import resend_form
+from blueprints.remedies import remedy
 from documents import blobs
-from history.chips import is_final
 from history.detail import Detail, Event
 from i18n import _, size_filter
 from i18n import datetime_filter as moment
-from models.words import EventKind, Permission, Status
-from people.contacts import likely_address
+from models.words import EventKind, Status
 
 _NEWS_TONES = {
     Status.SENT: "info", Status.DELIVERED: "success", Status.OPENED: "success", Status.UNCERTAIN: "warning",
@@ -24,23 +20,8 @@ _NEWS_TONES = {
 }  # fmt: skip
 
 
-@dataclass
-class Resend:
-    """The form that sends it again."""
-
-    title: str
-    to: str
-    hint: str
-    request_key: str
-    urgent: bool
-    open: bool = False
-    error: str | None = None
-
-
-def context(detail: Detail, mistake: str | None = None, typed: str | None = None) -> dict[str, Any]:
-    """What history/_detail.html needs, after a refused resend with its `mistake` and the address `typed`."""
-    may = current_user.may(Permission.RESEND)
-    final = is_final(detail.row, detail.row.now)
+def context(detail: Detail) -> dict[str, Any]:
+    """What history/_detail.html needs."""
     failed = detail.row.status in (Status.FAILED, Status.UNDELIVERABLE)
     return {
         "detail": detail,
@@ -48,26 +29,8 @@ def context(detail: Detail, mistake: str | None = None, typed: str | None = None
         "timeline": _timeline(detail),
         "treating": _treating(detail, failed),
         "files": _files(detail),
-        "resend": _resend(detail, failed, mistake, typed) if may and final else None,
-        "resend_refused": "" if may or not failed else _("Seul un administrateur peut renvoyer cet e-mail."),
+        **resend_form.context(detail),
     }
-
-
-def _resend(detail: Detail, failed: bool, mistake: str | None, typed: str | None) -> Resend:
-    row = detail.row
-    wrong = row.reason in WRONG_ADDRESS and row.status in (Status.FAILED, Status.UNDELIVERABLE)
-    likely = likely_address(row.address) if wrong else None
-    return Resend(
-        title=_("Corriger et renvoyer") if wrong else _("Renvoyer cet e-mail"),
-        to=typed if typed is not None else likely or row.address,
-        hint=_(
-            "Le même e-mail, avec les mêmes pièces jointes, partira à cette adresse ; celui-ci reste à sa place."
-        ),
-        request_key=str(uuid.uuid4()),
-        urgent=failed,
-        open=bool(mistake) or (failed and not detail.resends and not (row.reason and row.reason.silent)),
-        error=mistake,
-    )
 
 
 def _timeline(detail: Detail) -> list[dict[str, Any]]:
@@ -94,7 +57,8 @@ def _treating(detail: Detail, failed: bool) -> str:
         return ""
     if detail.treated and detail.treated.at:
         return "reopen"
-    if any(other.status in (Status.DELIVERED, Status.OPENED) for other in detail.resends):
+    later = (one for one in detail.family if one.created_at > detail.row.created_at and not one.own_copy)
+    if any(one.status in (Status.DELIVERED, Status.OPENED) for one in later):
         return "arrived"
     return "mark"
 

@@ -1,4 +1,4 @@
-"""E-mails: the organisation's list and its exports, one e-mail, its frozen parts, live rows, resend.
+"""E-mails: the organisation's list and its exports, one e-mail, its frozen parts, live rows.
 
 What is a stranger's (body, files, source) leaves by routes of its own, each with a policy that lets nothing run.
 """
@@ -13,7 +13,6 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    flash,
     make_response,
     redirect,
     render_template,
@@ -26,17 +25,13 @@ from blueprints.email_details import context
 from blueprints.history_cells import Cells
 from blueprints.history_views import live, render_history
 from blueprints.own_origin import own_path
-from blueprints.support import allow, get_or_404, page, wants_partial
+from blueprints.support import allow, page, wants_partial
 from documents import blobs
-from errors import Permanent, UserMistake
-from extensions import db
+from errors import Permanent
 from history import Scope, columns, detail, safe_html, short_links, views
 from i18n import _
 from mail import look, mime
-from mail.resend import resend
-from models import AuditAction, Email
 from models.words import Permission
-from people import audit
 
 __all__ = ["blueprint", "render_history"]
 
@@ -135,30 +130,6 @@ def changed() -> Response:
     response = make_response(answer, 200 if again else 286)
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-@blueprint.post("/<public_id>/resends")
-@allow(Permission.RESEND)
-def resends(public_id: str) -> Response:
-    old = get_or_404(Email, public_id)
-    typed = request.form.get("to", "").strip()[:320]
-    key = re.sub(r"[^0-9a-zA-Z-]", "", request.form.get("request_key", ""))[:64]
-    if not key:
-        abort(400)
-    try:
-        new = resend(old, typed or None, by=current_user, request_key=f"resend:{key}")
-        audit.sent(AuditAction.EMAIL_RESENT, [new], old, to=typed)
-        db.session.commit()
-    except UserMistake as mistake:
-        db.session.rollback()
-        said = _(mistake.message, **mistake.values)
-        found = _about(public_id)
-        return page("emails/email.html", status=422, back=_back(found), **context(found, said, typed))
-    except Permanent:
-        db.session.rollback()
-        abort(410)
-    flash(_("L'e-mail est renvoyé : voici le nouveau."), "success")
-    return redirect(url_for("emails.email", public_id=new.public_id), 303)  # type: ignore[return-value]
 
 
 def _about(public_id: str) -> detail.Detail:

@@ -266,7 +266,7 @@ def test_who_may_resend(client: Any, cassiopee: Any) -> None:
     client.sign_in(cassiopee.admin)
     client.post(f"/emails/{email.public_id}/resends", {"to": "not an address", "request_key": "k"}, status=422)
     assert "Cette adresse e-mail n’est pas valide." in client.text()
-    assert client.html.xpath("//input[@name='to']/@value") == ["not an address"]
+    assert client.html.xpath("//input[@name='other']/@value") == ["not an address"]
     client.post(f"/emails/{email.public_id}/resends", {"to": "x@example.org"}, status=400)
 
 
@@ -276,7 +276,7 @@ def test_marks_and_remedies(client: Any, cassiopee: Any) -> None:
     client.sign_in(cassiopee.admin)
     client.get(f"/emails/{email.public_id}")
     assert "Vouliez-vous dire camille@gmail.com" in client.text()
-    assert client.html.xpath("//input[@name='to']/@value") == ["camille@gmail.com"]
+    assert client.html.xpath("//input[@name='to' and @checked]/@value") == ["camille@gmail.com"]
     client.get(f"/emails/{spam.public_id}")
     assert "Configurez d’abord votre adresse d’expédition" in client.text()
     client.get("/emails")
@@ -357,7 +357,7 @@ def test_an_admin_corrects_and_resends(client: Any, cassiopee: Any) -> None:
     assert again == where  # the same press twice is one e-mail
     client.get(where)
     shown = client.text()
-    assert "camille@somewhere.example" in shown and "Renvoi de l’e-mail à camille@nowhere.example" in shown
+    assert "camille@somewhere.example" in shown and "Premier envoi à camille@nowhere.example" in shown
     client.get(f"/emails/{old.public_id}")
     shown = client.text()
     assert "Renvoyé à camille@somewhere.example" in shown and "par Admin Atelier Cassiopée" in shown
