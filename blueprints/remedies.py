@@ -28,7 +28,18 @@ WRONG_ADDRESS = frozenset({
     Reason.SUPPRESSED,
 })  # fmt: skip
 _BAD_NEWS = (EventKind.REFUSED, EventKind.NOT_SENT, EventKind.BOUNCED, EventKind.DEFERRED, EventKind.OUTCOME_UNKNOWN)
+# Steps with a form of their own in the opened e-mail.
+_UNFOLDS = {Step.LIFT: "quarantine", Step.JUDGE: "judgment"}
 _DOCUMENTS = {kind.type.value for kind in DocumentKind if kind.value == kind.type.value}
+# What an admin reads where the reason's own remedy is to tell the admin.
+_FOR_ADMINS = {
+    Reason.SENDER_REJECTED: N_(
+        "Corrigez l'expéditeur ou son mot de passe, puis renvoyez : tous ses envois sont concernés."
+    ),
+    Reason.BLOCKED: N_(
+        "Le service informatique du destinataire peut lever le blocage : envoyez-lui le texte tout prêt."
+    ),
+}
 _ASKS = {
     Reason.BLOCKED: N_("Pouvez-vous autoriser cet expéditeur, ou nous dire sur quelle liste il figure ?"),
     Reason.POLICY: N_("Pouvez-vous autoriser cet expéditeur, ou nous dire quelle règle s'applique ?"),
@@ -51,7 +62,7 @@ class Remedy:
     step: Step | None = None
     href: str | None = None
     next_try: datetime | None = None
-    reply: Event | None = None
+    reply: Event | None = None  # bad news in its own words, a server's or our own side's
     letter: str = ""
     phone: str = ""
     assistance: str = ""
@@ -85,6 +96,8 @@ def seen(detail: Detail) -> Seen:
         row.status, row.reason, default_sender=detail.default_sender, sender_paused=row.sender_paused,
         has_contact=bool(row.contact_id), has_files=bool(row.attachment_count),
         has_document=bool(row.session_id) and row.type in _DOCUMENTS,
+        quarantined=detail.quarantine is not None and detail.quarantine.lasts,
+        judged=any(event.kind is EventKind.CORRECTED for event in detail.events),
         may_resend=current_user.may(Permission.RESEND), may_configure=current_user.may(Permission.CONFIGURE),
     )  # fmt: skip
 
@@ -112,9 +125,15 @@ def _failed(detail: Detail, reason: Reason) -> Remedy:
     row = detail.row
     if reason.silent:
         return Remedy("neutral", _(reason.label), _(reason.sentence), "info-circle", [_(reason.remedy)])
-    lines = [_(reason.remedy)]
+    if any(event.kind is EventKind.CORRECTED for event in detail.events):
+        said = _("Quelqu'un a demandé à la personne : elle ne l'a pas reçu.")
+        return Remedy("danger", _("Pas reçu"), said, "alert-circle", [_("Renvoyez-le, ou téléphonez.")])
+    lines = [_(_FOR_ADMINS.get(reason, reason.remedy) if current_user.may(Permission.CONFIGURE) else reason.remedy)]
     if reason in OUR_DOMAIN and row.status is Status.UNDELIVERABLE and detail.default_sender:
-        lines.insert(0, _("Configurez d'abord votre adresse d'expédition : c'est la cause la plus probable."))
+        first = _("Configurez d'abord votre adresse d'expédition : c'est la cause la plus probable.")
+        if not current_user.may(Permission.CONFIGURE):
+            first = _("Le plus probable : l'adresse d'expédition par défaut, qu'un administrateur peut remplacer.")
+        lines.insert(0, first)
     likely = likely_address(row.address) if reason in WRONG_ADDRESS else None
     if likely:
         lines.append(_("Vouliez-vous dire %(address)s ?", address=likely))
@@ -131,6 +150,8 @@ def _href(detail: Detail, step: Step | None) -> str | None:
         return url_for("documents.kind", public_id=row.session_id, slug=row.type.replace("_", "-"))
     if step is Step.ADMINISTRATOR:
         return url_for("assistance.ask", public_id=row.public_id, to="administrator")
+    if step in _UNFOLDS:
+        return url_for("emails.email", public_id=row.public_id, _anchor=f"{_UNFOLDS[step]}-{row.public_id}")
     return url_for("emails.email", public_id=row.public_id, repair=step.value, _anchor=f"resend-{row.public_id}")
 
 

@@ -43,9 +43,9 @@ class Event(NamedTuple):
     @property
     def server_words(self) -> str:
         """The server's reply as it was, empty where there is none."""
-        codes = " ".join(str(code) for code in (self.smtp_code, self.enhanced_code) if code)
         said = self.diagnostic or ""
-        return said if not codes or said.startswith(codes[:3]) else f"{codes} {said}".strip()
+        codes = [str(code) for code in (self.smtp_code, self.enhanced_code) if code]
+        return " ".join([*(code for code in codes if code not in said[:20]), said]).strip()
 
 
 class Relative(NamedTuple):

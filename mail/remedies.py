@@ -48,6 +48,8 @@ class Seen:
     has_contact: bool = True
     has_files: bool = False
     has_document: bool = False  # its type is that of a document of its session
+    quarantined: bool = True  # its address is in quarantine still
+    judged: bool = False  # a person said that it was not received
     may_resend: bool = True
     may_configure: bool = True
 
@@ -102,7 +104,11 @@ def _wanted(seen: Seen) -> Step | None:
         return Step.SENDER
     if seen.status not in FAILURES:
         return None
+    if seen.judged:
+        return Step.RESEND
     reason = seen.reason or Reason.UNKNOWN
+    if reason is Reason.SUPPRESSED and not seen.quarantined:
+        return Step.RESEND
     if reason in OUR_DOMAIN and seen.default_sender and seen.status is Status.UNDELIVERABLE:
         return Step.OWN_DOMAIN
     step = STEPS[reason]

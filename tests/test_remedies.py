@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import mail
-from blueprints.remedies import sending_host
+from blueprints.remedies import _FOR_ADMINS, sending_host
 from extensions import db
+from history.detail import Event
 from mail.fold import Fact
 from mail.remedies import ON_THEIR_SIDE
 from models import Email
@@ -58,7 +59,8 @@ def test_every_reason_says_what_happened_and_shows_one_button(
     client.sign_in(getattr(cassiopee, role))
     client.get(f"/emails/{email.public_id}")
     said = " ".join(panel(client).text_content().split()).replace("’", "'").replace("\u202f", " ").replace("\xa0", " ")
-    assert reason.label in said and reason.sentence in said and reason.remedy in said
+    told = _FOR_ADMINS.get(reason, reason.remedy) if role == "admin" else reason.remedy
+    assert reason.label in said and reason.sentence in said and told in said
     if reason.silent:
         assert firsts(panel(client)) == []
         return
@@ -98,6 +100,16 @@ def test_only_a_refusal_of_theirs_gives_a_text_for_their_it(client: Any, cassiop
         (copy,) = panel(client).xpath(".//button[@data-copy-from]")
         assert copy.get("data-copy-from") == f"#{text.get('id')}"
     assert not client.html.xpath("//script[not(@src)]")
+
+
+@pytest.mark.parametrize("code, enhanced, diagnostic, shown", [
+    (554, "5.7.1", "5.7.1 Blocked", "554 5.7.1 Blocked"), (550, None, "No such user", "550 No such user"),
+    (554, "5.7.1", "Blocked", "554 5.7.1 Blocked"), (550, "5.1.1", "550 5.1.1 No", "550 5.1.1 No"),
+    (None, "5.2.2", "smtp; 552 5.2.2 Full", "smtp; 552 5.2.2 Full"), (None, None, None, ""), (421, None, None, "421"),
+])  # fmt: skip
+def test_a_servers_words_say_each_code_once(code: Any, enhanced: Any, diagnostic: Any, shown: str) -> None:
+    event = Event(EventKind.REFUSED, "smtp", datetime.now(UTC), None, 1, code, enhanced, diagnostic, None, {})
+    assert event.server_words == shown
 
 
 def test_what_is_tried_again_says_when(client: Any, cassiopee: Any) -> None:
