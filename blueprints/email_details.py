@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import url_for
 
-from blueprints import resend_form
+from blueprints import quarantine_details, resend_form
 from blueprints.remedies import remedy
 from documents import blobs
 from history.detail import Detail, Event
@@ -29,6 +29,7 @@ def context(detail: Detail) -> dict[str, Any]:
         "timeline": _timeline(detail),
         "treating": _treating(detail, failed),
         "files": _files(detail),
+        **quarantine_details.context(detail),
         **resend_form.context(detail),
     }
 
@@ -85,7 +86,7 @@ def _facts(event: Event) -> list[str]:
     sources = {
         "dsn": _("rapport reçu par e-mail"), "pixel": _("image d'ouverture"), "link": _("lien suivi"),
         "webhook": _("nouvelle de %(name)s", name=name), "poll": _("nouvelle de %(name)s", name=name),
-        "reaper": _("constaté après une interruption"),
+        "reaper": _("constaté après une interruption"), "quarantine": _("quarantaine"),
     }  # fmt: skip
     if kind in sources:
         known.append(sources[kind])

@@ -16,7 +16,7 @@ from errors import UserMistake
 from extensions import db
 from mail.fold import Fact
 from mail.headers import wire_address
-from models import Suppression, User
+from models import Address, Email, Suppression, User
 from models.suppression import CANONICAL, Grounds
 from models.words import EventKind, Reason
 
@@ -74,6 +74,11 @@ def quarantined(organisation_id: int, addresses: Iterable[str]) -> set[str]:
         {"organisation": organisation_id, "given": [a for a, _ in wires], "wire": [w for _, w in wires]},
     )  # fmt: skip
     return set(found.scalars())
+
+
+def spell_of(email: Email) -> Suppression | None:
+    """The spell of quarantine that an e-mail's address is in."""
+    return spell(email.organisation_id, db.session.get_one(Address, email.address_id).address)
 
 
 def spell(organisation_id: int, address: str) -> Suppression | None:

@@ -32,11 +32,13 @@ from models import (
     Email,
     EventOutcome,
     Export,
+    Grounds,
     Opportunity,
     Programme,
     SavedView,
     Segment,
     Stage,
+    Suppression,
     Template,
     TemplateVersion,
     TrainingSession,
@@ -89,6 +91,7 @@ class World:
     event: BusinessEvent
     source: BillingSource
     programme: Programme
+    held: Suppression
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -96,7 +99,8 @@ class World:
             "sessions": self.session, "compose": self.session, "imports": self.session,
             "completeness": self.session, "opportunities": self.opportunity, "spaces": self.session,
             "documents": self.session, "evaluations": self.session, "programmes": self.programme,
-            "contacts": self.learner, "todo": self.email, "emails": self.email, "resending": self.email, "assistance": self.email, "exports": self.export,
+            "contacts": self.learner, "todo": self.email, "emails": self.email,
+            "quarantine": self.email if rule.rule.startswith("/emails/") else self.held, "resending": self.email, "assistance": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook, "planned": self.session, "automations": self.session, "events": self.event,
             "billing_sources": self.source,
@@ -122,6 +126,8 @@ class World:
             "opportunities.move": {"stage": "won"},
             "resending.create": {"request_key": "0f8fad5b-d9cb-469f-a165-70867728950e"},
             "resending.resend_others": {"request_key": "k"},
+            "quarantine.lift_for": {"resend": "1", "request_key": "k"},
+            "quarantine.judge": {"received": "no", "note": "x"},
             "bulk.choose": {"query": "status=error", "which": "all", "export": "csv"},
             "exports.create": {"format": "csv", "query": "status=error"},
             "segments.members": {"contact": self.learner.public_id},
@@ -185,6 +191,9 @@ def world(cassiopee: House, boreale: House) -> World:
     document.opportunity_id = opportunity.id
     db.session.commit()
     event = business_event(cassiopee)
+    held = Suppression(organisation_id=cassiopee.id, address="zzcanari.perdu@mail.example",
+                       reason=Grounds.USER_UNKNOWN, email_id=emails[0].id, shown_at=emails[0].created_at)  # fmt: skip
+    db.session.add(held)
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
     db.session.commit()
@@ -196,7 +205,7 @@ def world(cassiopee: House, boreale: House) -> World:
         cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
         template=template,
         opportunity=opportunity,
-        told=told, event=event, source=source, document=document, programme=programme,
+        told=told, event=event, source=source, document=document, programme=programme, held=held,
     )  # fmt: skip
 
 
