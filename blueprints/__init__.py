@@ -31,6 +31,7 @@ SITE_MAP = {
     "todo": None,
     "assistance": None,
     "emails": "/emails",
+    "attachments": "/emails",
     "quarantine": None,
     "resending": "/emails",
     "bulk": None,

@@ -5,20 +5,19 @@ Making, keeping and comparing are documents.store's and documents.sent's; writin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Flask, abort, current_app, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
-from zipstream import ZIP_STORED, ZipStream
 
-from blueprints.downloads import download, shown_in_place
+from blueprints.downloads import download, shown_in_place, streamed
 from blueprints.history_cells import Cells
 from blueprints.session_lines import Line, Live, with_rows
 from blueprints.support import allow, get_or_404, page
-from documents import blobs, printing, runs, sent, sheets, store
+from documents import blobs, printing, runs, sent, sheets, store, zipped
+from documents.file_names import Unique, safe
 from errors import Permanent, UserMistake
 from extensions import db
 from i18n import N_, _, ngettext
@@ -239,24 +238,11 @@ def archive(public_id: str, slug: str) -> Response:
     names = {contact.id: contact.name for group in people for contact in group}
     files = [store.attached(document, names.get(document.contact_id or 0, "")) for document in documents]
     audit.taken(AuditAction.DOCUMENTS_TAKEN, training_session, kind=kind.value, count=len(files))
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    response = Response(_zipped(app, [(file.filename, file.sha256) for file in files]))
+    unique = Unique()
+    members = [zipped.Member(unique(safe(file.filename)), file.sha256, file.size) for file in files]
+    response = Response(streamed(zipped.stream(members)))
     name = f"{_(kind.label)} {training_session.reference}".strip() + ".zip"
     return download(response, name, "application/zip")
-
-
-def _zipped(app: Flask, files: list[tuple[str, str]]) -> Iterator[bytes]:
-    """The archive, one file in memory at a time; the request is over when a slow client takes the last of it."""
-    archive = ZipStream(compress_type=ZIP_STORED)  # a PDF gains nothing by being packed again
-    used: dict[str, int] = {}
-    for name, sha256 in files:
-        number = used[name] = used.get(name, 0) + 1
-        stem, dot, extension = name.rpartition(".")
-        unique = name if number == 1 else f"{stem or extension} ({number}){dot}{extension if stem else ''}"
-        with app.app_context():
-            archive.add(blobs.read(sha256), unique)
-        yield from archive.all_files()
-    yield from archive.finalize()
 
 
 @blueprint.post("/<public_id>/documents/<slug>/uploads")

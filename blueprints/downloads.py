@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TypeVar
 from urllib.parse import quote
 
+from flask import Flask, current_app, g
 from werkzeug.wrappers import Response
+
+import i18n
 
 # Nothing in a file runs or loads anything; our own pages may frame it.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; object-src 'self'; frame-ancestors 'self'"
@@ -21,6 +25,27 @@ def download(response: R, name: str, media_type: str) -> R:
 def shown_in_place(response: R, name: str, media_type: str) -> R:
     """The file in the browser; only for the types of documents.blobs.SHOWN_IN_PLACE."""
     return _named(response, name, media_type, True)
+
+
+def streamed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """`chunks` made one at a time after the request is over, each in an app context of its own with the reader's
+    language and zone: between two, while a slow reader takes the first, no connection to the database is held."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    language, zone = i18n.language(), i18n.zone()
+
+    def one_by_one() -> Iterator[bytes]:
+        try:
+            while True:
+                with app.app_context():
+                    g.language, g.zone = language, zone
+                    chunk = next(chunks, None)
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            chunks.close()  # type: ignore[attr-defined]
+
+    return one_by_one()
 
 
 def _named(response: R, name: str, media_type: str, in_place: bool) -> R:

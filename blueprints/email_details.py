@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import url_for
 
 from blueprints import quarantine_details, resend_form
+from blueprints.attached import files_of
 from blueprints.remedies import remedy
-from documents import blobs
 from history.detail import Detail, Event
-from i18n import _, size_filter
+from i18n import _
 from i18n import datetime_filter as moment
 from models.words import EventKind, Status
 
@@ -28,7 +27,7 @@ def context(detail: Detail) -> dict[str, Any]:
         "remedy": remedy(detail),
         "timeline": _timeline(detail),
         "treating": _treating(detail, failed),
-        "files": _files(detail),
+        "files": files_of(detail.row),
         **quarantine_details.context(detail),
         **resend_form.context(detail),
     }
@@ -96,18 +95,3 @@ def _facts(event: Event) -> list[str]:
     if address:
         known.append(_("à %(address)s", address=address))
     return known
-
-
-def _files(detail: Detail) -> list[dict[str, Any]]:
-    here = url_for("emails.email", public_id=detail.row.public_id)
-    listed = []
-    for file in detail.row.attachments:
-        address = f"{here}/attachments/{file.position}"
-        kind = file.media_type
-        icon = "file-type-pdf" if kind == "application/pdf" else "photo" if kind.startswith("image/") else "file"
-        shown = kind in blobs.SHOWN_IN_PLACE
-        listed.append({
-            "name": file.filename, "size": size_filter(file.size), "icon": icon, "open_href": address,
-            "download_href": f"{address}?download=1" if shown else None,
-        })  # fmt: skip
-    return listed

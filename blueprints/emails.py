@@ -26,7 +26,6 @@ from blueprints.history_cells import Cells
 from blueprints.history_views import live, render_history
 from blueprints.own_origin import own_path
 from blueprints.support import allow, page, wants_partial
-from documents import blobs
 from errors import Permanent
 from history import Scope, columns, detail, safe_html, short_links, views
 from i18n import _
@@ -95,23 +94,6 @@ def source(public_id: str) -> Response:
     except Permanent:
         abort(410)
     return _download(Response(exact), f"{stored.public_id}.eml", "message/rfc822")
-
-
-@blueprint.get("/<public_id>/attachments/<int:position>")
-@allow(Permission.READ)
-def attachment(public_id: str, position: int) -> Response:
-    file = detail.attachment(current_user.organisation_id, public_id, position) if position < 32_768 else None
-    if file is None:
-        abort(404)
-    try:
-        response = Response(blobs.open(file.sha256))
-    except Permanent:
-        abort(410)
-    in_place = file.media_type in blobs.SHOWN_IN_PLACE and "download" not in request.args
-    response = _download(response, file.filename, file.media_type if in_place else "application/octet-stream", in_place)
-    response.headers["Content-Length"] = str(file.size)
-    response.set_etag(file.sha256)
-    return response.make_conditional(request)
 
 
 @blueprint.get("/changed")

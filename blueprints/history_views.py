@@ -12,7 +12,7 @@ from flask import Response, abort, g, make_response, redirect, request, stream_w
 from flask_login import current_user
 from markupsafe import Markup
 
-from blueprints import history_asked, search_help
+from blueprints import attached, history_asked, search_help
 from blueprints.history_asked import Asked
 from blueprints.history_cells import Cells
 from blueprints.search_help import known
@@ -284,7 +284,8 @@ class View:
     @property
     def exports(self) -> list[tuple[str, str, str]]:
         whole = self.filter.with_()
-        return [(label, self.address(whole, format=name), icon) for label, name, icon in self.export_formats]
+        formats = [(label, self.address(whole, format=name), icon) for label, name, icon in self.export_formats]
+        return [*formats, *attached.offered(self.asked)]
 
     @property
     def selected_from(self) -> str:

@@ -158,6 +158,11 @@ def read(sha256: str) -> bytes:
     return b"".join(open(sha256))
 
 
+def head(sha256: str, size: int) -> bytes:
+    """The first `size` bytes, or all there are; unproved. Raises Permanent where they are gone."""
+    return vault.head(sha256, size)
+
+
 def describe(sha256: str) -> Stored | None:
     """The row of a blob, None for one we do not have. For ids that came with a form."""
     row = db.session.get(Blob, sha256) if _SHA256.fullmatch(sha256) else None

@@ -104,6 +104,12 @@ def size(sha256: str) -> int | None:
         return None
 
 
+def head(sha256: str, size: int) -> bytes:
+    """The first `size` bytes kept under that name, or all there are. Raises Permanent where there are none."""
+    with _reached(sha256):
+        return _range(_store(), sha256, 0, size)[0]
+
+
 def pieces(sha256: str) -> Iterator[bytes]:
     """The bytes kept under that name, range by range. Raises Permanent, at the first, where there are none."""
     store, start = _store(), 0  # asked once: the rest may be read after the request is over
@@ -116,10 +122,10 @@ def pieces(sha256: str) -> Iterator[bytes]:
             return
 
 
-def _range(store: LocalStore | S3Store, sha256: str, start: int) -> tuple[bytes, int]:
+def _range(store: LocalStore | S3Store, sha256: str, start: int, most: int = RANGE) -> tuple[bytes, int]:
     """The range that begins at `start`, and the size of the whole."""
     try:
-        found = obstore.get(store, key(sha256), options={"range": (start, start + RANGE)})
+        found = obstore.get(store, key(sha256), options={"range": (start, start + most)})
         return bytes(found.bytes()), int(found.meta["size"])
     except BaseError:
         if start == 0 and obstore.head(store, key(sha256))["size"] == 0:

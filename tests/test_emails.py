@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -187,7 +188,8 @@ def test_the_body_shows_and_runs_nothing(client: Any, cassiopee: Any) -> None:
 
 @pytest.mark.parametrize(("data", "name", "in_place"), [
     (b"%PDF-1.4\nx", "é;\"\r\n../convocation.pdf", "application/pdf"),
-    (b"\x89PNG\r\n\x1a\n0000", "a.html", "image/png"),
+    (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480) + bytes(30), "a.html", "image/png"),
+    (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 64000, 48000) + bytes(30), "bomb.png", None),
     (b"<script>alert(1)</script>", "a.pdf", None),
     (b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>', "a.png", None),
 ])  # fmt: skip

@@ -99,7 +99,7 @@ class World:
             "sessions": self.session, "compose": self.session, "imports": self.session,
             "completeness": self.session, "opportunities": self.opportunity, "spaces": self.session,
             "documents": self.session, "evaluations": self.session, "programmes": self.programme,
-            "contacts": self.learner, "todo": self.email, "emails": self.email,
+            "contacts": self.learner, "todo": self.email, "emails": self.email, "attachments": self.email,
             "quarantine": self.email if rule.rule.startswith("/emails/") else self.held, "resending": self.email, "assistance": self.email, "exports": self.export,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook, "planned": self.session, "automations": self.session, "events": self.event,

@@ -1,0 +1,56 @@
+"""What pages show of the files of an e-mail, and the way to those of a list; blueprints.attachments gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import url_for
+from flask_login import current_user
+
+from blueprints.history_asked import Asked
+from documents import blobs
+from history import export_jobs
+from history.rows import Row
+from i18n import _, size_filter
+from models.words import Permission
+
+_LARGEST_THUMBNAIL = 2_000_000  # bytes: as many as a page may load to draw it as large as a nail
+_MOST_THUMBNAILS = 12
+
+
+def offered(asked: Asked) -> list[tuple[str, str, str]]:
+    """The item of the export menu that leads to offer(), for whoever may."""
+    if not current_user.may(Permission.DOWNLOAD_ALL):
+        return []
+    key = export_jobs.scope_key(asked.scope)
+    pairs = [*([("in", key)] if key else []), *asked.pairs(asked.filter.with_())]
+    return [(_("Pièces jointes (ZIP)"), f"{url_for('attachments.offer')}?{urlencode(pairs)}", "file-zip")]
+
+
+def files_of(row: Row) -> list[dict[str, Any]]:
+    """The attachments of an e-mail as history/_files.html lists them."""
+    listed, nails = [], 0
+    for one in row.attachments:
+        kind = one.media_type
+        at = {"public_id": row.public_id, "position": one.position}
+        nail = kind.startswith("image/") and kind in blobs.SHOWN_IN_PLACE and one.size <= _LARGEST_THUMBNAIL
+        nails += nail
+        address = url_for("attachments.file", **at)
+        listed.append({
+            "id": f"{row.public_id}-file-{one.position}", "position": one.position, "name": one.filename,
+            "size": size_filter(one.size), "icon": _icon(kind), "href": address,
+            "download": f"{address}?download=1", "thumbnail": address if nail and nails <= _MOST_THUMBNAILS else "",
+            "view": url_for("attachments.view", **at) if kind in blobs.SHOWN_IN_PLACE else "",
+            "frame": url_for("attachments.frame", **at), "is_image": kind.startswith("image/"),
+        })  # fmt: skip
+    return listed
+
+
+def _icon(kind: str) -> str:
+    if kind == "application/pdf":
+        return "file-type-pdf"
+    if kind.startswith("image/"):
+        return "photo"
+    sheet = "spreadsheet" in kind or kind in ("text/csv", "application/vnd.ms-excel")
+    return "file-spreadsheet" if sheet else "file-zip" if kind.endswith("zip") else "file-text"
