@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from blueprints import quarantine_details, resend_form
 from blueprints.attached import files_of
 from blueprints.remedies import remedy
