@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ import click
 from flask import Flask, current_app
 from redis.exceptions import RedisError
 
-from errors import Permanent
+from errors import Permanent, Temporary
 from extensions import db, workers_alive
 
 
@@ -59,6 +60,45 @@ def register(app: Flask) -> None:
             finally:  # no connection may outlive a server that was started for us
                 db.session.remove()
                 db.engine.dispose()
+
+
+    @app.cli.group("blobs", help="The bytes of attachments and documents.")
+    def blobs() -> None:
+        pass
+
+    @blobs.command("check", help="Prove that every blob is whole: a JSON line for each that is not; exit 1 then.")
+    @click.option("--quick", is_flag=True, help="That each is there and as long as it was; hash none.")
+    def check_blobs(quick: bool) -> None:
+        from documents.blob_check import Tally, check
+
+        with services():
+            tally, losses, others, started = Tally(), 0, 0, time.monotonic()
+            try:
+                for found in check(tally, quick, _progress() if sys.stderr.isatty() else None):
+                    losses, others = losses + found.fault.loss, others + (not found.fault.loss)
+                    example = dict(zip(("email", "filename"), found.example or (), strict=False))
+                    say({
+                        "fault": found.fault.value, "name": found.name, "size": found.size, "found": found.found,
+                        "emails": found.emails, "documents": found.documents, **example,
+                    })  # fmt: skip
+            except Temporary as error:
+                raise click.ClickException(f"{error}") from error
+            finally:
+                db.session.remove()
+                db.engine.dispose()
+            say({
+                "checked": tally.blobs, "bytes": tally.size, "files": tally.files, "lost": losses, "unnamed": others,
+                "hashed": not quick, "seconds": round(time.monotonic() - started, 1),
+            })  # fmt: skip
+        if losses:
+            raise SystemExit(1)
+
+
+def _progress() -> Callable[[Any], None]:
+    """Says on standard error, to a person, how far a check has come."""
+    return lambda tally: click.echo(
+        f"\r{tally.blobs} blobs, {tally.size / 1e6:.0f} MB, {tally.files} files", nl=False, err=True
+    )
 
 
 def _patience() -> float:

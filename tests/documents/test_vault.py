@@ -162,7 +162,7 @@ def test_a_wrong_place_stops_the_start(wrong: dict[str, str]) -> None:
 def test_the_settings_of_a_bucket_have_the_usual_names() -> None:
     read = config.read({
         "SECRET_KEY": "x" * 32, "BLOBS_URL": "s3://attachments/sillage", "AWS_ENDPOINT_URL": "https://s3.example/",
-        "AWS_DEFAULT_REGION": "eu-west-3", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-west-3", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
     })  # fmt: skip
     found = (read.blobs_url, read.s3_endpoint, read.s3_region, read.s3_access_key_id, read.s3_secret_access_key)
     assert found == ("s3://attachments/sillage", "https://s3.example", "eu-west-3", "id", "secret")
