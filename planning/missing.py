@@ -22,7 +22,7 @@ from extensions import db, settings
 from mail import templates
 from mail.compose import Draft, File, Writing, unreachable
 from models import Contact, DocumentKind, EvaluationMoment, Organisation, Sender, Template, TrainingSession, User
-from models.words import N_, EmailType
+from models.words import N_, EmailType, Reason
 from planning.cells import Cell, before_start
 from planning.completeness import Matrix, Person
 
@@ -44,9 +44,9 @@ class Miss:
 
     @property
     def doubtful(self) -> bool:
-        """The last one failed because of the address: sending there again is likely to fail again."""
+        """The last one failed because of the address, or of its quarantine: sending there again is likely to fail."""
         sent = self.cell.sent
-        return bool(sent and sent.reason and sent.reason.address_dead)
+        return bool(sent and sent.reason and (sent.reason.address_dead or sent.reason is Reason.SUPPRESSED))
 
     @property
     def ticked(self) -> bool:

@@ -20,7 +20,7 @@ from models import Address, Contact, DocumentKind, Organisation, Sender, Trainin
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import acts, dealing, documents, finding, mistyped, opportunities, practice_webhook, reasons, templates
+from seeds import acts, dealing, documents, finding, mistyped, opportunities, practice_webhook, quarantine, reasons, templates
 from seeds import plans as planned
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
@@ -138,6 +138,8 @@ def _cassiopee(organisation: Organisation) -> None:
     _history(organisation, plans, chance)
     documents.fill(organisation, plans)
     dealing.keep(organisation, soon)
+    quarantine.keep(organisation)
+    quarantine.complain(organisation)
     mistyped.keep(organisation, companies[0], [plans[6][0], plans[9][0]])
     reasons.keep(organisation, examples, theirs_too, lambda run, one, at: _files("convocation", run, one, at))
 
@@ -173,6 +175,7 @@ def _boreale(organisation: Organisation) -> None:
         plans.append((made, learners[place : place + 6]))
     db.session.flush()
     _history(organisation, plans, chance)
+    quarantine.keep(organisation)
 
 
 def _company(organisation: Organisation, name: str, chance: random.Random) -> Contact:

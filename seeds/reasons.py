@@ -15,9 +15,9 @@ from sqlalchemy import select
 import mail
 from extensions import db
 from mail.compose import Draft, File
-from models import Address, Contact, Email, Organisation, Sender, Suppression, TrainingSession, User
-from models.suppression import CANONICAL, Grounds
+from models import Address, Contact, Organisation, Sender, TrainingSession, User
 from models.words import EventKind, Reason, Role
+from seeds import quarantine
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
 from seeds.stories import STORIES, Step, Story, accepted, bounced, refused
@@ -123,17 +123,7 @@ def keep(
     db.session.commit()
     with Loader(organisation, sender, by) as loader:
         loader.write(plans)
-    ids = [address.id for address in addresses]
-    dead = [reason.value for reason in Reason if reason.address_dead]
-    for email, canonical in db.session.execute(
-        select(Email, db.text(CANONICAL)).join(Address, Address.id == Email.address_id)
-        .where(Email.address_id.in_(ids), Email.reason.in_(dead))
-    ):  # fmt: skip
-        db.session.add(Suppression(
-            organisation_id=organisation.id, address=canonical, reason=Grounds(email.reason.value), email_id=email.id,
-            shown_at=email.updated_at,
-        ))  # fmt: skip
-    db.session.flush()
+    quarantine.keep(organisation)
     held = learners[PEOPLE.index(SUPPRESSED)]
     draft = _draft(organisation, run, held, files(run, held, datetime.now(UTC)))
     mail.post([draft], organisation=organisation, sender=sender, by=by, request_key="seed suppressed")

@@ -24,9 +24,11 @@ from models import (
     Email,
     EmailContent,
     Enrolment,
+    Grounds,
     Organisation,
     OutboxEntry,
     Sender,
+    Suppression,
     TrainingSession,
     User,
 )
@@ -172,6 +174,32 @@ def test_the_demo_has_an_example_of_every_reason(app: Flask) -> None:
     held = quarantine.quarantined(run.organisation_id, [people[email.address_id].address for email in emails])
     dead = {email.address_id for email in emails if email.reason and email.reason.address_dead}
     assert held == {people[address_id].address for address_id in dead}
+
+
+def test_the_demos_quarantine_is_what_its_history_says(app: Flask) -> None:
+    """Nothing left for an address in quarantine; what lasts has a story, and one e-mail was stopped by it."""
+    demo.make()
+    cassiopee = db.session.scalars(select(Organisation).order_by(Organisation.id)).first()
+    spells = db.session.scalars(select(Suppression).where(Suppression.organisation_id == cassiopee.id)).all()
+    lasting = {one.address: one for one in spells if one.lifted_at is None}
+    assert len(lasting) >= 5 and {one.reason for one in lasting.values()} == set(Grounds)
+    lifted = [one for one in spells if one.lifted_at is not None]
+    assert lifted and all(one.lifted_by_id and one.lifted_note and one.lifted_at > one.shown_at for one in lifted)
+    emails = db.session.execute(
+        select(Email, Address.address).join(Address, Address.id == Email.address_id)
+        .where(Email.organisation_id == cassiopee.id)
+    ).all()  # fmt: skip
+    stopped = 0
+    for email, address in emails:
+        held = lasting.get(address)
+        if email.reason is Reason.SUPPRESSED:
+            stopped += 1
+            assert held is not None and held.shown_at < email.created_at
+        elif held is not None:
+            assert email.created_at <= held.shown_at, "it would not have left"
+        elif email.reason is not None and email.reason.address_dead:
+            assert any(one.address == address for one in lifted)
+    assert stopped >= 1
 
 
 def test_every_seeded_address_is_reserved(app: Flask) -> None:
