@@ -106,7 +106,7 @@ def changed() -> Response:
     news = [row for row in rows if row.version != known[row.public_id]]
     again = live(rows, _kind(), 0 if news else min(int(calm) if calm.isdigit() and len(calm) < 4 else 0, 999) + 1)
     answer = render_template(
-        "history/_changed.html", rows=news, live=again, columns=_columns(), cells=Cells(_kind()),
+        "history/_changed.html", news=news, live=again, columns=_columns(), cells=Cells(_kind()),
         open=set(request.args.getlist("open")),
     )  # fmt: skip
     response = make_response(answer, 200 if again else 286)

@@ -1,22 +1,25 @@
-"""What a row's template needs ready-made, so that fifty rows cost two milliseconds: dates, badges, addresses.
+"""The rows of the history: their templates rendered once for what a row has, then filled row by row.
 
-The markup stays in templates/history/_status.html; a badge with its chips is rendered once per language and kept.
+The markup is that of templates/history/_row.html and _status.html. So fifty rows cost half a millisecond, the first
+time they are seen too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from flask import get_template_attribute, url_for
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import i18n
+from blueprints import keeping
 from history import Row
 from history.chips import Shown
+from history.columns import Column
 from history.sentences import type_label
-from i18n import _
 from models.words import Chip, EmailType, Reason, Status
 
 _EVENTS = frozenset(type.value for type in EmailType if "." in type.value)
@@ -24,44 +27,77 @@ _EXPLAINED = (Status.UNDELIVERABLE, Status.FAILED, Status.REQUESTED)
 
 
 class Cells:
-    """The pieces of one answer's rows, in its language and zone. `list` is the kind of history they stand in."""
+    """The rows of one answer, in its language and zone. `list` is the kind of history they stand in."""
 
     def __init__(self, kind: str) -> None:
         self.list = kind
         self.language = i18n.language()
         self.zone_name = i18n.zone()
         self.zone = ZoneInfo(self.zone_name)
-        self.emails = url_for("emails.index") + "/"
-        self.sessions, self.contacts = url_for("sessions.index") + "/", _folder("contacts.emails")
-        self.requested, self.changed = _("Demandé le"), _("Dernier changement :")
-        self.files = _("Pièces jointes :")
-        self.events, self.event = _EVENTS, _("évènement")
+        self.contacts = _folder("contacts.emails")
+        self._patterns: dict[tuple[str, ...], str] = {}
         self._types: dict[str, str] = {}
+        self._days: dict[str, str] = {}
+
+    def rows(
+        self, rows: Iterable[Row], columns: Iterable[Column], opened: Container[str] = (), oob: bool = False
+    ) -> Markup:
+        """The rows of the table. Those of `opened` (public ids) stay open; out of band where htmx asks for news."""
+        shown = tuple([(column.key, column.css) for column in columns])
+        made = [self._row(row, shown, row.public_id in opened, oob) for row in rows]
+        return Markup("\n".join([f"<template>{one}</template>" for one in made] if oob else made))
+
+    def _row(self, row: Row, columns: tuple[tuple[str, str], ...], opened: bool, oob: bool) -> str:
+        everywhere = self.list == "global"
+        recipient, address, files = row.recipient, row.address, row.attachment_count
+        name = address if everywhere and recipient == row.contact_name else recipient
+        changed = everywhere and row.changed_later
+        has = (
+            "sent" if row.sent_at else "", "changed" if changed else "", "event" if row.type in _EVENTS else "",
+            "session" if row.session_id else "", "contact" if row.contact_id else "",
+            "address" if name != address else "", "files" if files else "", "open" if opened else "",
+            "oob" if oob else "",
+        )  # fmt: skip
+        if (pattern := self._patterns.get(has)) is None:
+            pattern = self._patterns[has] = keeping.pattern(
+                "history/_row.html", list=self.list, columns=columns, contacts=self.contacts, has=has
+            )
+        if (kind := self._types.get(row.type)) is None:
+            kind = self._types[row.type] = type_label(row.type)
+        return pattern % {  # ids are of our own making
+            "id": row.public_id, "who": escape(recipient), "stamp": self.stamp(row.sent_at or row.created_at),
+            "changed": changed and self.short(row.updated_at), "type": escape(kind),
+            "session_id": row.session_id, "session": escape(row.session_title),
+            "contact_id": row.contact_id, "contact": escape(row.contact_name),
+            "name": escape(name), "address": escape(address), "subject": escape(row.subject), "files": files,
+            "filenames": files and escape(", ".join([file.filename for file in row.attachments])),
+            "status": self.status(row),
+        }  # fmt: skip
 
     def stamp(self, at: datetime) -> Markup:
         """The moment as |datetime shows it."""
         iso = at.astimezone(self.zone).isoformat(timespec="seconds")
-        day = _long_date(self.language, date.fromisoformat(iso[:10]))
+        date = iso[:10]
+        if (day := self._days.get(date)) is None:
+            day = self._days[date] = _long_date(self.language, date)
         # Digits, a date's words and a zone's name: nothing of a stranger's.
-        title = f"{day} {iso[11:19]} ({self.zone_name})"
-        return Markup(f'<time datetime="{iso}" title="{title}">{iso[8:10]}/{iso[5:7]}/{iso[:4]} {iso[11:16]}</time>')
+        return Markup(
+            f'<time datetime="{iso}" title="{day} {iso[11:19]} ({self.zone_name})">'
+            f"{iso[8:10]}/{iso[5:7]}/{iso[:4]} {iso[11:16]}</time>"
+        )
 
     def short(self, at: datetime) -> Markup:
         """The same without its long form."""
         iso = at.astimezone(self.zone).isoformat(timespec="seconds")
         return Markup(f'<time datetime="{iso}">{iso[8:10]}/{iso[5:7]}/{iso[:4]} {iso[11:16]}</time>')
 
-    def type(self, code: str) -> str:
-        """A type's words in the page's language."""
-        if code not in self._types:
-            self._types[code] = type_label(code)
-        return self._types[code]
-
     def status(self, row: Row) -> Markup:
         """The badge, the reason under it, the chips."""
-        explained = row.status in _EXPLAINED and row.reason is not None and not row.reason.silent
-        shown = tuple((item.chip, self._when(item)) for item in row.chips)
-        return _status(self.language, row.status, row.reason if explained else None, shown)
+        reason = row.reason if row.status in _EXPLAINED else None
+        if reason is not None and reason.silent:
+            reason = None
+        shown = tuple([(item.chip, self._when(item)) for item in row.chips])
+        return _status(self.language, row.status, reason, shown)
 
     def _when(self, item: Shown) -> str:
         if item.at is None:
@@ -76,8 +112,8 @@ def _folder(endpoint: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _long_date(_language: str, day: date) -> str:
-    return i18n.long_date(day)
+def _long_date(_language: str, day: str) -> str:
+    return i18n.long_date(date.fromisoformat(day))
 
 
 @lru_cache(maxsize=4096)

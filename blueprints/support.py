@@ -23,6 +23,7 @@ from flask import (
 )
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, generate_csrf
+from markupsafe import Markup
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -30,13 +31,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 import i18n
-from blueprints import problems
+from blueprints import keeping, problems
+from blueprints.keeping import kept
 from errors import Temporary
 from extensions import db, login, settings
 from history import short_links, views
 from i18n import _
 from models import Export, User
-from models.words import Permission
+from models.words import ALLOWED, Permission, Role
 
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -134,6 +136,11 @@ def asset(path: str) -> str:
     return known[path]
 
 
+def static(path: str) -> str:
+    """The address of a static file whose name tells its version."""
+    return url_for("static", filename=path)
+
+
 def _asset(path: str) -> str:
     file = Path(current_app.static_folder or "", path)
     return url_for("static", filename=path, v=_version(str(file), file.stat().st_mtime))
@@ -198,6 +205,7 @@ def _csrf_error(error: CSRFError) -> Response:
 
 def setup(app: Flask) -> None:
     """Headers, error pages and Jinja globals."""
+    keeping.setup(app)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
     app.register_error_handler(CSRFError, _csrf_error)
@@ -205,11 +213,13 @@ def setup(app: Flask) -> None:
         app.register_error_handler(away, _away)
     app.jinja_env.globals.update(
         asset=asset,
+        static=static,
         csrf_token=generate_csrf,
         language=i18n.language,
         languages=i18n.LANGUAGES,
         settings=settings,
         nav=nav,
+        sidebar=sidebar,
         ready_exports=ready_exports,
         theme=theme,
         Permission=Permission,
@@ -232,17 +242,14 @@ def _to_treat() -> str:
     return f"{views.MOST_COUNTED}+" if g.untreated > views.MOST_COUNTED else str(g.untreated or "")
 
 
-def _pinned() -> list[dict[str, Any]]:
-    """The saved views that stand in the navigation (a page that has read them has left them in g)."""
+def _pinned() -> tuple[tuple[str, str, bool], ...]:
+    """(name, address, whether it is the page's) of the saved views that stand in the navigation (a page that has read
+    them has left them in g)."""
     ready_exports()
-    listed = g.pinned_views
-    asked = request.query_string.decode(errors="replace") if request.path == url_for("emails.index") else None
-    opened = [(name, short_links.opening(current_user, public_id, query)) for name, public_id, query in listed]
-    return [
-        {"label": name, "icon": "eye", "url": f"{url_for('emails.index')}?{query}", "active": asked == query,
-         "children": []}
-        for name, query in opened
-    ]  # fmt: skip
+    index = url_for("emails.index")
+    asked = request.query_string.decode(errors="replace") if request.path == index else None
+    opened = [(name, short_links.opening(current_user, public_id, query)) for name, public_id, query in g.pinned_views]
+    return tuple((name, f"{index}?{query}", asked == query) for name, query in opened)
 
 
 def theme() -> str:
@@ -251,9 +258,26 @@ def theme() -> str:
     return chosen if chosen in ("light", "dark") else "auto"
 
 
-def nav() -> list[dict[str, Any]]:
-    """The left-hand navigation: what exists, and where the person is."""
-    here = request.path
+def sidebar() -> Markup:
+    """The left-hand column: navigation, language, theme, account."""
+    to_treat, path = _to_treat(), request.path
+    here = request.full_path if request.query_string else path
+    return kept(
+        "_sidebar.html",
+        {"here": here},
+        path="/".join(path.split("/", 3)[:3]),  # no item's address is longer
+        chosen=theme(),
+        house=current_user.organisation.name,
+        person=current_user.name,
+        role=current_user.role,
+        pinned=_pinned(),
+        to_treat=to_treat,
+        exports=len(ready_exports()),
+    )
+
+
+def nav(here: str, role: Role, pinned: tuple[tuple[str, str, bool], ...], to_treat: str, exports: int) -> list[Any]:
+    """The navigation: what exists for a role, and where the person is (the first two names of the path)."""
 
     def item(label: str, icon: str, url: str, *children: dict[str, Any]) -> dict[str, Any]:
         active = here == url or here.startswith(url + "/") or any(c["active"] for c in children)
@@ -269,23 +293,23 @@ def nav() -> list[dict[str, Any]]:
     ]
     items = [
         item(_("Tableau de bord"), "layout-dashboard", url_for("dashboard.home")),
-        item(_("À traiter"), "clipboard-check", url_for("todo.index")) | {"count": _to_treat()},
+        item(_("À traiter"), "clipboard-check", url_for("todo.index")) | {"count": to_treat},
         item(_("Sessions"), "calendar", url_for("sessions.index")),
         item(_("Opportunités"), "briefcase", url_for("opportunities.index")),
         item(_("Données"), "users", url_for("contacts.index", kind="learners"), *contacts),
         item(
             _("Abonnés"), "list-details", url_for("emails.index"),
             item(_("E-mails envoyés"), "mail", url_for("emails.index")),
-            *_pinned(),
+            *(item(label, "eye", url) | {"active": active} for label, url, active in pinned),
             item(_("Évènements reçus"), "bolt", url_for("events.index")),
             item(_("Segments"), "users-group", url_for("segments.index")),
-            item(_("Exports"), "download", url_for("exports.index")) | {"count": len(ready_exports())},
+            item(_("Exports"), "download", url_for("exports.index")) | {"count": exports},
         ),
     ]  # fmt: skip
-    if current_user.may(Permission.CONFIGURE):
+    if Permission.CONFIGURE in ALLOWED[role]:
         items.append(item(_("Configuration"), "settings", url_for("settings.index")))
     else:
         items.append(item(_("Modèles d'e-mails"), "template", url_for("templates.index")))
-        if current_user.may(Permission.AUDIT):  # of Configuration, this is a manager's alone
+        if Permission.AUDIT in ALLOWED[role]:  # of Configuration, this is a manager's alone
             items.append(item(_("Journal"), "history", url_for("audit.index")))
     return items

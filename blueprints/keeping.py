@@ -1,0 +1,75 @@
+"""Pieces of pages that are the same for many requests: rendered once for what goes into them, and kept.
+
+A kept piece is a template that sees its inputs, the language and nothing else of the request, so that it can be no
+other than its key says. What differs each time (the CSRF token, the page's address, what was typed) is a hole in it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask, current_app, request
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup, escape
+
+import i18n
+
+# Nobody outside can write what marks a hole.
+_SECRET = secrets.token_hex(12)
+_HOLE = re.compile(rf"hole-{_SECRET}-(\w+)-")
+_KEPT = 1024  # pieces of 1 to 6 kB
+_CSRF = "csrf_token"
+Pieces = tuple[str, ...]  # text, the name of a hole, text …
+
+
+def hole(name: str) -> Markup:
+    """Where a kept template wants what kept() is given in `holes` under that name."""
+    return Markup(f"hole-{_SECRET}-{name}-")
+
+
+def pattern(template: str, /, **inputs: Hashable) -> str:
+    """The template as rendered for these inputs, to be filled by % with its holes' values, which must be escaped."""
+    return _pattern(_pieces(template, inputs))
+
+
+@lru_cache(_KEPT)
+def _pattern(pieces: Pieces) -> str:
+    parts = [f"%({piece})s" if place % 2 else piece.replace("%", "%%") for place, piece in enumerate(pieces)]
+    return "".join(parts).strip()
+
+
+def kept(template: str, holes: Mapping[str, Any] | None = None, /, **inputs: Hashable) -> Markup:
+    """The template as rendered for these inputs. `holes` are filled anew each time, escaped as ever."""
+    pieces = _pieces(template, inputs)
+    if len(pieces) == 1:
+        return Markup(pieces[0])
+    filled = list(pieces)
+    for place in range(1, len(pieces), 2):
+        name = pieces[place]
+        filled[place] = escape(generate_csrf() if name == _CSRF else (holes or {})[name])
+    return Markup("".join(filled))
+
+
+def _pieces(template: str, inputs: dict[str, Hashable]) -> Pieces:
+    make: Callable[..., Pieces] = current_app.extensions["kept"]
+    if current_app.debug:  # the template may be at work
+        make = make.__wrapped__  # type: ignore[attr-defined]
+    return make(template, i18n.language(), request.script_root, tuple(inputs.items()))
+
+
+def setup(app: Flask) -> None:
+    """Give the app what it keeps, and templates kept_piece() and hole()."""
+
+    @lru_cache(_KEPT)
+    def make(template: str, _language: str, _root: str, inputs: tuple[tuple[str, Any], ...]) -> Pieces:
+        # What tells one request from another is not to be had: a template that asks for it fails.
+        hidden = dict.fromkeys(("request", "session", "g", "current_user", "config", "get_flashed_messages"))
+        context = {**hidden, "csrf_token": lambda: hole(_CSRF), **dict(inputs)}
+        return tuple(_HOLE.split(app.jinja_env.get_template(template).render(context)))
+
+    app.extensions["kept"] = make
+    app.jinja_env.globals.update(kept_piece=kept, hole=hole)
