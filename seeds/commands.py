@@ -15,9 +15,9 @@ from sqlalchemy import select
 
 from cli import say, services
 from extensions import db
-from models import Organisation, Sender, User
+from models import AuditAction, Organisation, Sender, User
 from models.words import ReturnPath, Role
-from people import accounts
+from people import accounts, audit
 from people import tokens as api_tokens
 from seeds import bulk, demo
 
@@ -53,7 +53,8 @@ def register(app: Flask) -> None:
             if user is None or not user.active:
                 raise click.ClickException(f"No active user has the address {email}.")
             scopes = " ".join(access.value for access in api_tokens.allowed_to(user.role))
-            _token, secret = accounts.new_token(user, name, scopes)
+            token, secret = accounts.new_token(user, name, scopes)
+            audit.note(AuditAction.TOKEN_CREATED, token.prefix, by=user, name=name, scopes=scopes)
             db.session.commit()
             say({"token": secret, "user": user.email, "scopes": scopes.split()})
 

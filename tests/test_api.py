@@ -17,11 +17,12 @@ from extensions import db, limiter
 from history import HistoryFilter
 from mail import templates
 from models import Contact, EvaluationMoment, Segment, TrainingSession
-from models.words import ContactKind, EmailType, Role
+from models.words import ALLOWED, ContactKind, EmailType, Role
 from people import contacts, tokens, training
 from tests.client import Browser
 from tests.conftest import House
 from tests.program import PREFIX, Program
+from tests.test_routes import kept
 
 
 @dataclass
@@ -126,24 +127,35 @@ def test_no_token_a_revoked_one_and_nonsense_are_refused_everywhere(app: Flask, 
 
 
 def test_cookies_are_no_credentials(app: Flask, world: World) -> None:
-    browser = Browser(app).sign_in(world.house.admin)
-    with app.app_context():
-        assert browser.client.get(f"{PREFIX}/emails").status_code == 401
-        answer = browser.client.post(f"{PREFIX}/contacts", json=BODIES["post_contact"][1])
-        assert answer.status_code == 401
-
-
-@pytest.mark.parametrize("scopes", ["read", "send", "admin", ""])
-def test_a_scope_allows_what_it_names_and_nothing_else(app: Flask, world: World, scopes: str) -> None:
-    program = Program(app, world.house.admin, scopes)
+    browser, before = Browser(app).sign_in(world.house.admin), kept(world.house)
+    headers = {"X-CSRFToken": browser.token()}
     for name, method, path in operations(app):
-        needed, body = BODIES.get(name, ("read", None))
-        status = program.open(method, filled(path, world.ids), json=body).status_code
-        if needed == scopes:
+        with app.app_context():
+            asked = browser.client.open(
+                filled(path, world.ids), method=method, headers=headers, json=BODIES.get(name, ("", None))[1]
+            )
+        assert asked.status_code == 401, name
+    assert kept(world.house) == before
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("scopes", ["read", "send", "admin", ""])
+def test_a_scope_allows_what_it_names_and_nothing_else(app: Flask, world: World, scopes: str, role: Role) -> None:
+    """Every operation × every scope × whose token it is: what its role may do, and no more than the scope says."""
+    user = {Role.STAFF: world.house.staff, Role.MANAGER: world.house.manager, Role.ADMIN: world.house.admin}[role]
+    program = Program(app, user, scopes)
+    may = [access.value for access in tokens.Access if access.permission in ALLOWED[role]]
+    asked = [(name, method, path, *BODIES.get(name, ("read", None))) for name, method, path in operations(app)]
+    before = kept(world.house)
+    for name, method, path, needed, body in asked:
+        if needed != scopes or scopes not in may:
+            program.ask(method, filled(path, world.ids), 403, json=body)
+            assert "insufficient_scope" in program.last.headers["WWW-Authenticate"], name
+    assert kept(world.house) == before, "a refused request wrote something"
+    for name, method, path, needed, body in asked:
+        if needed == scopes and scopes in may:
+            status = program.open(method, filled(path, world.ids), json=body).status_code
             assert status not in (401, 403), (name, status)
-        else:
-            assert status == 403, (name, status)
-            assert "insufficient_scope" in program.last.headers["WWW-Authenticate"]
 
 
 def test_a_token_never_does_more_than_its_user(app: Flask, world: World) -> None:
@@ -157,7 +169,7 @@ def test_a_token_never_does_more_than_its_user(app: Flask, world: World) -> None
 
 
 def test_another_organisation_sees_nothing(app: Flask, world: World, boreale: House) -> None:
-    stranger = Program(app, boreale.admin)
+    stranger, before = Program(app, boreale.admin), kept(world.house)
     for name, method, path in operations(app):
         body = BODIES.get(name, ("", None))[1]
         response = stranger.open(method, filled(path, world.ids), json=body)
@@ -165,6 +177,7 @@ def test_another_organisation_sees_nothing(app: Flask, world: World, boreale: Ho
         assert world.ids["email_id"] not in response.get_data(as_text=True), name
         if "{" in path:
             assert response.status_code == 404, (name, response.status_code)
+    assert kept(world.house) == before
     for body in (
         {"recipients": [{"contact": world.ids["contact_id"]}]},
         {"recipients": [{"email": "a@b.example"}], "session": world.ids["session_id"]},

@@ -38,6 +38,7 @@ PAGES = (
     "/settings/templates", "{template}", "{template}/versions", "{template}/versions/1", "/settings/look",
     "{session}/planned", "{session}/planned?show=past", "{session}/automations", "/settings/automations", "/events",
     "/events?type=nothing", "/settings/billing", "/settings/billing/new",
+    "/settings/audit", "/settings/audit?action=emails", "/settings/audit?subject=nobody-at-all",
     "/account", "/todo", "/todo?who=mine", "/todo?cause=spam&domain=none",
     "/views", "/segments", "/segments/new", "/exports", "/exports/new",
     "/api/v1/docs", "/gallery", "/no/such/page",
