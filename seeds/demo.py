@@ -140,7 +140,7 @@ def _cassiopee(organisation: Organisation) -> None:
     dealing.keep(organisation, soon)
     quarantine.keep(organisation)
     quarantine.complain(organisation)
-    mistyped.keep(organisation, companies[0], [plans[6][0], plans[9][0]])
+    mistyped.keep(organisation, companies[0], [plans[6][0], plans[10][0]])
     reasons.keep(organisation, examples, theirs_too, lambda run, one, at: _files("convocation", run, one, at))
 
 
