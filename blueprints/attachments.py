@@ -145,7 +145,7 @@ def _drawable(found: detail.File) -> bool:
 
 
 def _why_not(found: detail.File) -> str:
-    if not found.media_type.startswith("image/"):
+    if found.media_type not in blobs.SHOWN_IN_PLACE:
         return _("Ce type de fichier ne s'affiche pas ici : téléchargez-le.")
     sides = pictures.sides(blobs.head(found.sha256, pictures.HEAD), found.media_type)
     if sides is None:
