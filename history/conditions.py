@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import (
@@ -53,6 +56,7 @@ _FREQUENT = text(
     "unnest(most_common_elems::text::text[], most_common_elem_freqs) AS t (word, share) WHERE schemaname = 'public' "
     "AND tablename = 'email' AND attname = 'subject_words' AND word IS NOT NULL"
 ).columns(column("word", SqlText), column("share", Float)).subquery("frequent")
+_WHOSE = re.compile(r"[^@]*(?=@)")
 # An e-mail that a thin walk looks up by its id.
 _looked_up = Email.__table__.alias("looked_up")
 
@@ -129,7 +133,7 @@ class WordsOfSubject:
         most frequent words; 0 for others): e-mails that came together make the nearest ones a poor sample."""
         query = cast(func.words_query(self.organisation_id, self.text), SqlText)
         asked = func.unnest(func.string_to_array(query, " & ")).table_valued("word").render_derived(name="asked")
-        beginning = func.concat(func.rtrim(func.ltrim(asked.c.word, "'"), "':*"), "%")
+        beginning = func.rtrim(func.ltrim(asked.c.word, "'"), "':*") + "%"
         share = select(func.sum(_FREQUENT.c.share)).where(_FREQUENT.c.word.like(beginning)).scalar_subquery()
         rarest = select(func.min(func.coalesce(share, 0))).select_from(asked).scalar_subquery()
         rows = literal_column("(SELECT reltuples FROM pg_class WHERE oid = 'email'::regclass)")
@@ -166,7 +170,11 @@ class TextOfOwner:
         if column is None:  # not carried: of the e-mail itself
             column = select(_looked_up.c[self.column]).where(_looked_up.c.id == walked.id).scalar_subquery()
         # As a value, not as a condition: the planner makes the list once and cannot turn it into a join.
-        return column.in_(select(self.key).where(self.owned, self.matches)).is_(True)
+        return column.in_(self._list if self.listed else self.ids()).is_(True)
+
+    @cached_property
+    def _list(self) -> Select[Any]:
+        return _made_once(self.ids(), f"text_of_{self.column}")
 
     def ids(self) -> Select[Any]:
         """The ids of that table's rows that match."""
@@ -176,14 +184,20 @@ class TextOfOwner:
 @dataclass(frozen=True)
 class AmongOwners:
     """The e-mail's `column` is one of `members`, few or many: walked among the newest where they are frequent, else
-    the newest of each. None is left out, however many they are."""
+    the newest of each. None is left out, however many they are. `listed`: who they are is looked up by them, not by
+    testing a contact, so they are made a list once."""
 
     column: Literal["address_id", "contact_id"]
     members: Select[Any]
     worth: float = 0.008
+    listed: bool = False
 
     def holds(self, walked: Any) -> ColumnElement[bool]:
-        return getattr(walked, self.column).in_(self.members)
+        return getattr(walked, self.column).in_(self._list if self.listed else self.members)
+
+    @cached_property
+    def _list(self) -> Select[Any]:
+        return _made_once(self.members, f"among_{self.column}")
 
     def picked(self, walked: Any) -> ColumnElement[bool]:
         return self.holds(walked).is_(True)
@@ -194,20 +208,29 @@ class AmongOwners:
 
 def recipient_text(organisation_id: int, text: str) -> TextOfOwner:
     """Every part of `text` is contained in "address name", folded; one without three letters in a row begins words."""
-    tests = [
-        Address.words.bool_op("@@")(_once(func.words_query(organisation_id, part)))
-        if is_short(part)
-        else Address.folded.like(_once(_containing(part)))
-        for part in _parts(text)
-    ]
+    tests = [test for part in _parts(text) for test in _of_address(organisation_id, part)]
     return TextOfOwner("address_id", Address.id, Address.organisation_id == organisation_id, and_(*tests))
+
+
+def _of_address(organisation_id: int, part: str) -> Iterable[ColumnElement[bool]]:
+    if is_short(part):
+        yield Address.words.bool_op("@@")(_once(func.words_query(organisation_id, part)))
+        return
+    whose = _WHOSE.match(part)
+    if whose and not is_short(whose[0]):
+        # The letters before the @ find it; those of the operator are in so many addresses that their long lists cost
+        # seven times as much. `|| ''` keeps the planner from looking these up too.
+        yield Address.folded.like(_once(_containing(func.split_part(part, "@", 1) + literal("@"))))
+        yield (Address.folded + "").like(_once(_containing(part)))
+    else:
+        yield Address.folded.like(_once(_containing(part)))
 
 
 def contact_text(organisation_id: int, text: str) -> TextOfOwner:
     """The same over the contact's name, as lists sort it (last name, first name)."""
     name = Contact.sort_name
     tests = [
-        or_(name.like(_once(_beginning(part))), name.like(_once(func.concat("% ", _beginning(part)))))
+        or_(name.like(_once(_beginning(part))), name.like(_once(literal("% ") + _beginning(part))))
         if is_short(part)
         else name.like(_once(_containing(part)))
         for part in _parts(text)
@@ -227,18 +250,24 @@ def _once(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return select(value).scalar_subquery()
 
 
+def _made_once(ids: Select[Any], name: str) -> Select[Any]:
+    """The same ids out of a list that the statement makes once, however often it tests them."""
+    made = ids.cte(name).prefix_with("MATERIALIZED")
+    return select(made.c.id)
+
+
 def _parts(text: str) -> list[str]:
     return [part for part in text.split() if any(c.isalnum() for c in part)]
 
 
-def _folded(part: str) -> ColumnElement[str]:
+def _folded(part: Any) -> ColumnElement[str]:
     # Escaped after folding, which can make a % (％) or a \ (＼).
-    return func.regexp_replace(func.fold_text(part), r"([\\%_])", r"\\\1", "g")
+    return func.regexp_replace(func.fold_text(part), r"([\\%_])", r"\\\1", "g", type_=SqlText)
 
 
-def _containing(part: str) -> ColumnElement[str]:
-    return func.concat("%", _folded(part), "%")
+def _containing(part: Any) -> ColumnElement[str]:
+    return literal("%") + _folded(part) + "%"
 
 
 def _beginning(part: str) -> ColumnElement[str]:
-    return func.concat(_folded(part), "%")
+    return _folded(part) + "%"

@@ -34,7 +34,8 @@ def conditions(ask: Ask) -> Iterable[Any]:
     """The conditions of those filters. A segment is looked up here: its rule makes the SQL."""
     asked, organisation_id = ask.filter, ask.scope.organisation_id
     if asked.segment:
-        yield AmongOwners("contact_id", _segment(organisation_id, asked.segment))
+        members, listed = _segment(organisation_id, asked.segment)
+        yield AmongOwners("contact_id", members, listed=listed)
     if asked.sender:
         theirs = select(Sender.id).where(
             Sender.organisation_id == organisation_id, func.lower(Sender.address) == asked.sender
@@ -68,8 +69,9 @@ def _flags(resent: str, treated: str) -> Iterable[Test]:
         yield Test(_FAILURE & Email.treated_at.is_(None) & counted, indexed=True)
 
 
-def _segment(organisation_id: int, public_id: str) -> Any:
+def _segment(organisation_id: int, public_id: str) -> tuple[Any, bool]:
+    """(the ids of its contacts, whether they are found otherwise than by testing each contact)."""
     found = db.session.scalar(
         select(Segment).where(Segment.public_id == public_id, Segment.organisation_id == organisation_id)
     )
-    return segments.contact_ids(found) if found else select(segments.NOBODY)
+    return (segments.contact_ids(found), segments.by_sessions(found)) if found else (select(segments.NOBODY), False)

@@ -98,11 +98,11 @@ def _seek(question: Question, wanted: int, cursor: Cursor | None) -> _Found:
     if most:
 
         def walk_on(place: Cursor | None) -> Select[Any]:
-            page, there = question.far(most, wanted, place)
-            return question.rows(page, place, there)
+            page, ending = question.far(most, wanted, place)
+            return question.rows(page, place, ending)
 
-        rows, (walked,) = _measured(question, ("far", most), walk_on, cursor, 1)
-        if len(rows) == wanted or walked < most:
+        rows, (cut,) = _measured(question, ("far", most), walk_on, cursor, 1)
+        if not cut:
             return _Found(rows)
 
     def look_up(place: Cursor | None) -> Select[Any]:
@@ -119,13 +119,16 @@ def _reach(question: Question, found: int, wanted: int, holding: list[int], rare
     where the index of the rarest words is quicker. The walk ends where the page is full."""
     if question.thin and (len(holding) > 1 or found >= _NEAR * _FEW):
         share = max(found / _NEAR, prod(max(number, 0.5) / _NEAR for number in holding))
-        return _THIN if 2 * wanted / share <= _THIN else 0
+        needed = 1 << round(2 * wanted / share).bit_length()  # few different ones: statements are kept by it
+        if question.branch_count == 1:
+            return _THIN if needed <= 2 * _THIN else 0
+        return needed if needed * question.branch_count <= 2 * _THIN else 0
     if found < max(1, rarest.worth * _NEAR) and hits < _MANY:
         return 0
     branches = question.branch_count
     if branches == 1:
         return _FURTHER
-    needed = min(_FURTHER, 2 * wanted * _NEAR // max(found, 1))
+    needed = min(_FURTHER, 1 << (2 * wanted * _NEAR // max(found, 1)).bit_length())
     return needed if needed * branches <= _BRANCHED else 0
 
 
@@ -134,8 +137,8 @@ def _near(question: Question, most: int, wanted: int, cursor: Cursor | None) -> 
     the whole table."""
 
     def look_near(place: Cursor | None) -> Select[Any]:
-        walked, page = question.near(most, wanted, place)
-        return question.rows(page, place, measured(walked, page, wanted, question.texts))
+        tested, page = question.near(most, wanted, place)
+        return question.rows(page, place, measured(tested, page, wanted, question.texts))
 
     rows, (count, *holding, hits) = _measured(question, ("near", most), look_near, cursor, 2 + len(question.texts))
     return _Found(rows), count or 0, dict(zip(question.texts, (h or 0 for h in holding), strict=True)), hits or 0

@@ -97,21 +97,27 @@ class Question:
         if owner is None and branches is None:
             found = select(*taken, *named).where(*self._own, *self._plain(), *limits)
             return self._ordered(found, most, backward)
+        carried = False
         if owner is not None:
             among: Any = owner.ids.subquery("owner")  # type: ignore[union-attr]
             inner = select(*taken).where(getattr(Email, owner.column) == among.c.id, *self._plain(owner))
         else:
             among = branches
-            same = [DIMENSIONS[column.key] == column for column in among.c]
-            rest = [c.holds() for c in self.among if c.dimension not in among.c]
-            inner = select(*taken).where(self._owned, *same, *rest, *(t.clause for t in self.tests))
+            carried = "reason" not in among.c and {name for name in extra if isinstance(name, str)} <= set(CARRIED)
+            inner = select(*taken, *(named if carried else ())).where(*self._of_branch(among))
         merged = self._merged(among, inner.where(*limits), most, backward)
-        if not named:
+        if not named or carried:
             return merged
         ids = merged.subquery("merged")
         return select(ids.c.id, ids.c.at, *named).join(Email, and_(Email.id == ids.c.id, self._owned))
 
-    def _branches(self) -> Any | None:
+    def _of_branch(self, branches: Any) -> list[ColumnElement[bool]]:
+        """Every condition but dates and words, for one of `branches`."""
+        same = [DIMENSIONS[column.key] == column for column in branches.c]
+        rest = [c.holds() for c in self.among if c.dimension not in branches.c]
+        return [self._owned, *same, *rest, *(t.clause for t in self.tests)]
+
+    def _branches(self, name: str = "branch") -> Any | None:
         """The rows of _combinations() as a table; None where there are none."""
         keys, rows = self._combinations()
         if not rows:
@@ -123,7 +129,7 @@ class Question:
             )
             for key, column in zip(keys, zip(*rows, strict=True), strict=True)
         ]
-        return func.unnest(*arrays).table_valued(*keys).render_derived(name="branch")
+        return func.unnest(*arrays).table_valued(*keys).render_derived(name=name)
 
     def _combinations(self) -> tuple[list[Dimension], list[tuple[Any, ...]]]:
         """One row per combination of the dimensions an index is made of, so that each is walked in order; none where
@@ -146,16 +152,22 @@ class Question:
     # --- words: near the top first, then in their own index ---
 
     def near(self, most: int, wanted: int, cursor: Cursor | None) -> tuple[CTE, CTE]:
-        """(walked, found): the first `most` e-mails of the walk, and the first `wanted` of them that hold the words."""
+        """(tested, found): the first `most` e-mails of the walk with whether they hold each of the words (holds_0 …),
+        tested once and only as far as somebody asks; and the first `wanted` of them that hold them all."""
         columns = tuple(dict.fromkeys(t.column for t in self.texts))
         walked = _fence(self.walk(most, cursor, *columns), "walked")
-        holding = select(walked.c.id, walked.c.at).where(*(t.holds(walked.c) for t in self.texts))
-        return walked, _fence(self._ordered_rows(holding, walked, wanted, cursor), "page")
+        holds = [text.holds(walked.c).label(f"holds_{place}") for place, text in enumerate(self.texts)]
+        tested = _fence(select(walked.c.id, walked.c.at, *holds), "tested")
+        holding = select(tested.c.id, tested.c.at).where(*(tested.c[each.name] for each in holds))
+        return tested, _fence(self._ordered_rows(holding, tested, wanted, cursor), "page")
 
     def far(self, most: int, wanted: int, cursor: Cursor | None) -> tuple[CTE, Select[Any]]:
-        """(found, walked): the first `wanted` that hold the words among the first `most` e-mails of the walk, which
-        ends where they are found; and how many there are to walk, one row, NULL where the page is full."""
+        """(found, cut): the first `wanted` that hold the words among the first `most` e-mails of the walk (of each of
+        its branches, where it is thin), which ends where they are found; and whether there may be others among
+        them that the walk did not come to, one row."""
         thin = self.thin
+        if thin and self.among:
+            return self._far_merged(most, wanted, cursor)
         columns = tuple(dict.fromkeys(t.column for t in self.texts if not thin or t.column in CARRIED))
         walked = self.walk(most, cursor, *columns).subquery("walked")
         tests = [t.picked(walked.c) if thin else t.holds(walked.c) for t in self.texts]
@@ -163,13 +175,41 @@ class Question:
         page = _fence(self._ordered_rows(holding, walked, wanted, cursor), "page")
         full = select(func.count()).select_from(page).scalar_subquery() >= wanted
         there = select(func.count()).select_from(self.walk(most, cursor).subquery("there")).scalar_subquery()
-        return page, select(case((~full, there)).label("walked"))
+        return page, select(case((full, false()), else_=there >= most).label("cut"))
+
+    def _far_merged(self, most: int, wanted: int, cursor: Cursor | None) -> tuple[CTE, Select[Any]]:
+        """far() of a thin walk of several branches: each ends where it has found enough, in its index alone."""
+        backward = cursor is not None and cursor.backward
+        branches, others = self._branches(), self._branches("other")
+        assert branches is not None and others is not None
+        columns = [getattr(Email, name) for name in dict.fromkeys(t.column for t in self.texts) if name in CARRIED]
+        limits = [*self._range, *self._beyond(cursor)]
+        one = select(Email.id.label("id"), self.at.label("at"), *columns).where(*self._of_branch(branches), *limits)
+        walked = self._ordered(one, most, backward).correlate(branches).subquery("walked")
+        holding = select(walked.c.id, walked.c.at).where(*(t.picked(walked.c) for t in self.texts))
+        each = self._ordered_rows(holding, walked, wanted, cursor).correlate(branches).lateral("each")
+        found = _fence(select(*branches.c, *each.c).select_from(branches.join(each, true())), "found")
+        page = _fence(self._ordered_rows(select(found.c.id, found.c.at), found, wanted, cursor), "page")
+        # Of a branch that has less than enough: where its walk was cut off. What stands beyond it on the page may
+        # not be the next.
+        its = select(func.count()).where(*(found.c[column.key] == column for column in others.c)).scalar_subquery()
+        last = self._ordered(select(self.at.label("at")).where(*self._of_branch(others), *limits), 1, backward)
+        end = last.offset(_most(most - 1)).correlate(others).lateral("end")
+        down = self.newest_first != backward
+        nearest = (func.max if down else func.min)(end.c.at)
+        furthest = select((func.min if down else func.max)(page.c.at)).scalar_subquery()
+        full = select(func.count()).select_from(page).scalar_subquery() >= wanted
+        cut = nearest >= furthest if down else nearest <= furthest
+        ends = select(case((full, func.coalesce(cut, false())), else_=nearest.is_not(None)).label("cut"))
+        return page, ends.select_from(others.join(end, true())).where(its < wanted)
 
     @property
     def thin(self) -> bool:
-        """Whether the index of dates carries what decides most: whose the e-mail is. Nothing else is then looked up."""
-        plain = self.by is DateField.CREATED and not self.among and not self.belongs and not self.tests
-        return plain and any(t.column in CARRIED for t in self.texts)
+        """Whether the indexes that are walked carry what decides most: whose the e-mail is. Nothing else is then
+        looked up."""
+        plain = self.by is DateField.CREATED and not self.belongs and not self.tests
+        served = not self.among or (bool(self._combinations()[1]) and all(c.dimension != "reason" for c in self.among))
+        return plain and served and any(t.column in CARRIED for t in self.texts)
 
     @property
     def branch_count(self) -> int:
@@ -190,10 +230,20 @@ class Question:
         listed = by.ids()
         owners = _fence(listed if isinstance(by, AmongOwners) else listed.limit(_most(MOST_OWNERS)), "owners")
         rest = [*self._plain(), *self._range, *others]
-        theirs = getattr(Email, by.column) == owners.c.id
-        inner = select(Email.id.label("id"), self.at.label("at")).where(theirs, *rest, *self._beyond(cursor))
-        page = self._merged(owners, inner, wanted, cursor is not None and cursor.backward)
-        each = select(Email.id).where(theirs, *rest).limit(_most(COUNTED + 1)).lateral("each")
+        limits, backward = self._beyond(cursor), cursor is not None and cursor.backward
+
+        def theirs(whose: CTE) -> Select[Any]:
+            """(id, at) of the e-mails of `whose`, each in turn."""
+            found = select(Email.id.label("id"), self.at.label("at")).where(getattr(Email, by.column) == whose.c.id)
+            return found.where(*rest)
+
+        # The next e-mails are those of the owners whose own next one comes soonest: one of each tells.
+        first = self._ordered(theirs(owners).where(*limits), 1, backward).lateral("first")
+        heads = select(owners.c.id).select_from(owners.join(first, true()))
+        heads = heads.order_by(*self._sorting(first.c.at, first.c.id, backward)).limit(_most(wanted))
+        soonest = _fence(heads, "soonest")
+        page = self._merged(soonest, theirs(soonest).where(*limits), wanted, backward)
+        each = theirs(owners).with_only_columns(Email.id).limit(_most(COUNTED + 1)).lateral("each")
         return _fence(page, "page"), _counted(select(each.c.id).select_from(owners.join(each, true())))
 
     # --- counts and everything ---
@@ -207,9 +257,7 @@ class Question:
         if branches is None:  # too many of them
             found = select(Email.id).where(self._owned, *of_them._plain(), *self._range)
         else:
-            same = [DIMENSIONS[column.key] == column for column in branches.c]
-            rest = [c.holds() for c in of_them.among if c.dimension not in branches.c]
-            each = select(Email.id).where(self._owned, *same, *rest, *self._range).limit(_most(COUNTED + 1))
+            each = select(Email.id).where(*of_them._of_branch(branches), *self._range).limit(_most(COUNTED + 1))
             each_of = each.lateral("each")
             found = select(each_of.c.id).select_from(branches.join(each_of, true()))
         most = _most(COUNTED + 1)
@@ -368,13 +416,13 @@ class Question:
         return query.order_by(*self._sorting(rows.c.at, rows.c.id, backward)).limit(_most(most))
 
 
-def measures(walked: CTE, page: CTE, wanted: int, texts: list[Any]) -> Select[Any]:
+def measures(tested: CTE, page: CTE, wanted: int, texts: list[Any]) -> Select[Any]:
     """One row: how many e-mails were walked, how many hold each of the words, and how many subjects of the whole table
     hold their rarest word (0 where that is not known); NULL where the page is full."""
     full = select(func.count()).select_from(page).scalar_subquery() >= wanted
-    numbers = [select(func.count()).select_from(walked).scalar_subquery()]
-    for words in texts:
-        numbers.append(select(func.count()).select_from(walked).where(words.holds(walked.c)).scalar_subquery())
+    numbers = [select(func.count()).select_from(tested).scalar_subquery()]
+    for place in range(len(texts)):
+        numbers.append(select(func.count()).where(tested.c[f"holds_{place}"]).scalar_subquery())
     known = [words.hits for words in texts if isinstance(words, WordsOfSubject)]
     numbers.append(known[0] if known else literal_column("0"))
     return select(*(case((~full, number)).label(f"measure_{i}") for i, number in enumerate(numbers)))

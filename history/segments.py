@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Date, Integer, Select, cast, func, literal, null, or_, select, type_coerce
@@ -106,8 +106,16 @@ def contact_ids(segment: Segment) -> Select[Any]:
     return fitting(segment.organisation_id, Rule.read(segment.rule))
 
 
+def by_sessions(segment: Segment) -> bool:
+    """Whether a segment's contacts are found by their sessions."""
+    return segment.rule is not None and Rule.read(segment.rule).last in (Last.WITHIN, Last.GIVEN)
+
+
 def fitting(organisation_id: int, rule: Rule) -> Select[Any]:
     """The ids of the contacts that a rule fits; of nobody where it says nothing."""
+    if rule == Rule(last=rule.last, days=rule.days, session=rule.session) and rule.last in (Last.WITHIN, Last.GIVEN):
+        # The enrolments of those sessions tell it alone: no contact is looked up.
+        return _enrolled(organisation_id, rule).distinct()
     found = select(Contact.id.label("id")).where(Contact.organisation_id == organisation_id)
     return found.where(*_tests(organisation_id, rule)) if not rule.empty else found.where(literal(False))
 
@@ -135,25 +143,33 @@ _other = Contact.__table__.alias("company")
 
 
 def _of_sessions(organisation_id: int, rule: Rule) -> ColumnElement[bool]:
+    if rule.last in (Last.WITHIN, Last.GIVEN):
+        return Contact.id.in_(_enrolled(organisation_id, rule))
+    # Whoever followed none, or none so lately.
+    followed = Contact.id.in_(_enrolled(organisation_id, replace(rule, last=Last.WITHIN, days=0)))
+    if rule.last is Last.NONE:
+        return ~followed
+    return followed & ~Contact.id.in_(_enrolled(organisation_id, replace(rule, last=Last.WITHIN)))
+
+
+def _enrolled(organisation_id: int, rule: Rule) -> Select[Any]:
+    """The ids of whoever is enrolled in the session that is given, or in one finished within the days (0: ever)."""
     theirs = (
-        select(Enrolment.id)
+        select(Enrolment.contact_id.label("id"))
         .join(TrainingSession, TrainingSession.id == Enrolment.training_session_id)
-        .where(Enrolment.contact_id == Contact.id, Enrolment.organisation_id == organisation_id)
-        .correlate(Contact)
+        .where(Enrolment.organisation_id == organisation_id, TrainingSession.organisation_id == organisation_id)
     )
     if rule.last is Last.GIVEN:
-        return theirs.where(TrainingSession.public_id == rule.session).exists()
+        return theirs.where(TrainingSession.public_id == rule.session)
     zone = select(Organisation.timezone).where(Organisation.id == organisation_id).scalar_subquery()
-    today = cast(func.timezone(zone, func.now()), Date)
+    # As a value: made anew for every session it takes longer than all the rest.
+    today = select(cast(func.timezone(zone, func.now()), Date)).scalar_subquery()
     finished = theirs.where(
         TrainingSession.ends_on < today,
         TrainingSession.state.in_((SessionState.PLANNED, SessionState.FINISHED)),
     )
-    if rule.last is Last.NONE:
-        return ~finished.exists()
-    since = today - literal(rule.days, Integer)
-    lately = finished.where(TrainingSession.ends_on >= type_coerce(since, Date)).exists()
-    return lately if rule.last is Last.WITHIN else finished.exists() & ~lately
+    since = type_coerce(today - literal(rule.days, Integer), Date)
+    return finished.where(TrainingSession.ends_on >= since) if rule.days else finished
 
 
 # --- reading and keeping ---

@@ -114,6 +114,7 @@ SENT_OR_NEVER = "coalesce(sent_at, '-infinity'::timestamptz)"
 _UNTREATED = "treated_at IS NULL AND status IN ('undeliverable', 'failed')"
 _RESENT = f"(marks & {Mark.RESENT.value}) <> 0"
 _WITH_FILES = "(attachment_count > 0)"
+_WHOSE = ("address_id", "contact_id")
 
 
 class Email(Model):
@@ -126,13 +127,15 @@ class Email(Model):
         one_of("reason", Reason),
         UniqueConstraint("public_id"),
         # docs/decisions/0008-history-indexes.md says which filter each of these serves, and what it carries for it
-        _newest("ix_email_newest", "organisation_id", include=("address_id", "contact_id")),
+        _newest("ix_email_newest", "organisation_id", include=_WHOSE),
         _newest("ix_email_session", "training_session_id", where="training_session_id IS NOT NULL"),
         _newest("ix_email_opportunity", "opportunity_id", where="opportunity_id IS NOT NULL"),
         _newest("ix_email_contact", "contact_id", where="contact_id IS NOT NULL", include=("status", "type")),
         _newest("ix_email_address", "address_id", include=("status", "type")),
-        _newest("ix_email_status", "organisation_id", "status", _WITH_FILES, include=("attachment_count",)),
-        _newest("ix_email_type", "organisation_id", "type", "status", _WITH_FILES, include=("attachment_count",)),
+        _newest("ix_email_status", "organisation_id", "status", _WITH_FILES, include=("attachment_count", *_WHOSE)),
+        _newest(
+            "ix_email_type", "organisation_id", "type", "status", _WITH_FILES, include=("attachment_count", *_WHOSE)
+        ),
         Index(
             "ix_email_sent", "organisation_id", text(f"{SENT_OR_NEVER} DESC"), text("id DESC"),
             postgresql_include=["sent_at", "status"],

@@ -61,6 +61,7 @@ class TrainingSession(Model):
         CheckConstraint("price >= 0 AND vat_rate >= 0 AND vat_rate < 100", name="price"),
         UniqueConstraint("public_id"),
         Index("ix_training_session_start", "organisation_id", "starts_on", "id"),
+        Index("ix_training_session_end", "organisation_id", "ends_on"),
         Index(
             "ix_training_session_words", text("words_of(organisation_id, title || ' ' || reference)"),
             postgresql_using="gin",

@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl
 
 import psycopg
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
 from bench import filling
 from extensions import db
 from history import HistoryFilter, Scope, around, pages
 from history.query import Question
-from models import User
+from models import Address, User
 
 COUNT = 20_000
 
@@ -113,17 +113,22 @@ def test_words_are_folded_once_whatever_the_plan(large: psycopg.Connection) -> N
 
 def test_a_page_far_down_is_found_by_all_ways(large: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Near, further on (a thin walk too) and by their own index, words give the same e-mails."""
+    address = db.session.scalar(select(Address.address).where(Address.organisation_id == 1).limit(1)) or ""
     strings = ("recipient=petit", "contact=martin", "recipient=petit&subject=convocation", "subject=excel",
                "recipient=petit&type=free", "subject=excel+convocation", "session=ref-12", "segment=G-tagged",
-               "recipient=petit&session=secouriste")  # fmt: skip
+               "recipient=petit&session=secouriste", "recipient=petit&status=error", "segment=G-tagged&type=free",
+               "operator=orange.example&status=error&attachment=yes", "recipient=petit&type=free&sort=date",
+               "segment=G-lately", f"recipient={address[2:-3]}", "recipient=petit&type=convocation&limit=3",
+               "recipient=martin&status=sent_all&limit=2", "recipient=ma&type=invoice&limit=1")  # fmt: skip
     monkeypatch.setattr(pages, "_NEAR", 40)
     for string in strings:
         filter_, found = HistoryFilter.from_query(parse_qsl(string)), []
-        for reach in (0, 30_000):
+        for reach in (0, 55, 400, 30_000):  # cut off before, or in the midst of, what it looks for
             monkeypatch.setattr(pages, "_reach", lambda *_given, reach=reach: reach)
             page = pages.browse(Scope(1), filter_)
             further = pages.browse(Scope(1), filter_.with_(cursor=page.next)) if page.next else None
             found.append([row.id for row in [*page.rows, *(further.rows if further else [])]])
         everything = Question(Scope(1), filter_, datetime.now(UTC)).all_rows([text("email.id")])
         ids = db.session.execute(everything.limit(100)).scalars().all()
-        assert found[0] == found[1] == list(ids)[: len(found[0])] and found[0], string
+        expected = list(ids)[: 2 * filter_.limit]
+        assert expected and all(one == expected for one in found), string
