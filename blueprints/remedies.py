@@ -19,7 +19,7 @@ from i18n import N_, _, zone
 from mail import outbox
 from mail.remedies import FAILURES, ON_THEIR_SIDE, OUR_DOMAIN, Seen, Step, first_step
 from models import DocumentKind, Sender
-from models.words import EventKind, Mark, Permission, Reason, Status
+from models.words import Chip, EventKind, Mark, Permission, Reason, Status
 from people.contacts import likely_address
 
 # The address itself is in question.
@@ -62,6 +62,7 @@ class Remedy:
     step: Step | None = None
     href: str | None = None
     next_try: datetime | None = None
+    until_then: str = ""  # what stands before that moment
     reply: Event | None = None  # bad news in its own words, a server's or our own side's
     letter: str = ""
     phone: str = ""
@@ -111,7 +112,15 @@ def _said(detail: Detail) -> Remedy | None:
         text = _("Le serveur d'envoi a refusé cet expéditeur : l'e-mail attend, rien n'est perdu.")
         return Remedy("warning", _("Expéditeur en pause"), text, "player-pause")
     if row.reason and row.status is Status.REQUESTED:
-        return Remedy("info", _(row.reason.label), _(row.reason.sentence), "clock", next_try=row.next_attempt_at)
+        return Remedy(
+            "info", _(row.reason.label), _(row.reason.sentence), "clock", next_try=row.next_attempt_at,
+            until_then=_("Rien à faire : prochain essai le"),
+        )  # fmt: skip
+    if any(shown.chip is Chip.SCHEDULED for shown in row.chips):
+        return Remedy(
+            "info", _("Départ programmé"), _("L'e-mail est prêt ; il attend le moment choisi."), "calendar",
+            next_try=row.next_attempt_at, until_then=_("Il partira le"),
+        )  # fmt: skip
     if row.status in FAILURES:
         return _failed(detail, row.reason or Reason.UNKNOWN)
     if row.marks & Mark.COMPLAINED:

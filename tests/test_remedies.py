@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -123,6 +124,16 @@ def test_what_is_tried_again_says_when(client: Any, cassiopee: Any) -> None:
     said = panel(client).text_content()
     assert "Rien à faire" in said and "01/12/2026 10:30" in said
     assert Reason.GREYLISTED.remedy not in said and not firsts(panel(client))
+
+
+def test_what_is_planned_says_when(client: Any, cassiopee: Any) -> None:
+    later = datetime.now(UTC) + timedelta(hours=30)
+    email = make_email(cassiopee, status=Status.REQUESTED, queue=QueueState.WAITING, next_attempt_at=later)
+    client.sign_in(cassiopee.staff)
+    client.get(f"/emails/{email.public_id}")
+    said = panel(client).text_content()
+    assert "Départ programmé" in said and f"{later.astimezone(ZoneInfo('Europe/Paris')):%d/%m/%Y %H:%M}" in said
+    assert not firsts(panel(client))
 
 
 def test_what_waits_for_a_paused_sender_says_so(client: Any, cassiopee: Any) -> None:
