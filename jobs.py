@@ -13,7 +13,7 @@ from collections.abc import Callable
 import webhooks
 from documents import runs
 from history import export_jobs, export_work
-from mail import mailbox, outbox
+from mail import bulk_resend, mailbox, outbox
 from mail.drain import drain as run_drain
 from planning import alerts, digest, events, plans
 
@@ -87,6 +87,17 @@ def make_documents() -> None:
     runs.work(swept, lambda: _stop_asked or os.getppid() != worker)
 
 
+def send_again() -> None:
+    """Send again what was confirmed by the hundred; the queue's short jobs go on in between."""
+    swept, worker = _sweeping(), os.getppid()
+    bulk_resend.work(swept, lambda: _stop_asked or os.getppid() != worker)
+
+
+def forget_drafts() -> None:
+    """Take away the previews of resends that nobody confirmed."""
+    bulk_resend.forget_drafts()
+
+
 def alert_incomplete() -> None:
     """Tell those who answer for an organisation which learners miss something just before their session."""
     alerts.send_due()
@@ -128,6 +139,7 @@ SCHEDULE = (
     ("poll_mailboxes", "inbound", 5),
     ("export", "work", 15),
     ("make_documents", "work", 15),
+    ("send_again", "work", 15),
     ("alert_incomplete", "work", 300),
     ("send_digests", "work", 300),
     ("apply_events", "inbound", 15),
@@ -135,4 +147,5 @@ SCHEDULE = (
     ("replan_all", "work", 3600),
     ("expire_exports", "work", 600),
     ("prune_webhooks", "work", 3600),
+    ("forget_drafts", "work", 3600),
 )

@@ -35,6 +35,7 @@ SITE_MAP = {
     "quarantine": None,
     "resending": "/emails",
     "bulk": None,
+    "resend_runs": None,
     "exports": "/exports",
     "events": "/events",
     "settings": "/settings",

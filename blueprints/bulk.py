@@ -6,22 +6,31 @@ answers. Which it is, the form of templates/history/_select.html says; it works 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, redirect, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from blueprints import history_asked
 from blueprints.history_asked import Asked
 from blueprints.own_origin import own_path
-from blueprints.support import allow
+from blueprints.support import allow, page
+from errors import UserMistake
 from extensions import db
+from history import chosen as chosen_emails
+from history import export_jobs, sentences
 from history.export_cells import Format
-from i18n import _
+from history.query import Question
+from i18n import _, ngettext
+from mail import bulk_resend, treating
+from models.audit import AuditAction
 from models.words import Permission
+from people import audit
 
 blueprint = Blueprint("bulk", __name__)
+_NAMED = 200  # e-mails that a line of the log names one by one
 
 
 @blueprint.post("/selections")
@@ -34,7 +43,45 @@ def choose() -> Response:
         return redirect(_back(), 303)
     if "export" in request.form:
         return _export(asked)
+    do = request.form.get("do", "")
+    if do == "resend":
+        return _resend(asked)
+    if do == "treat":
+        return _treat(asked)
     abort(400)
+
+
+@blueprint.post("/selections/treated")
+@allow(Permission.TREAT)
+def treat() -> Response:
+    """Mark what was shown, as it was then, as dealt with."""
+    asked = history_asked.of_selection(request.form)
+    try:
+        seen = datetime.fromisoformat(request.form.get("seen", ""))
+        if seen.tzinfo is None:
+            raise ValueError
+    except ValueError:
+        abort(400)
+    note = request.form.get("note", "")
+    ids = chosen_emails.open_of(current_user.organisation_id, Question(asked.scope, asked.filter, seen).all_ids(), seen)
+    batch = treating.treat(ids, current_user, note)
+    if batch is not None:
+        named = batch.emails if batch.count <= _NAMED else ()
+        audit.note(AuditAction.TREATED, also=named, count=batch.count, note=note[:500])
+    db.session.commit()
+    if batch is None:
+        said = _("Il n'y avait plus rien à marquer : quelqu'un d'autre s'en est chargé, ou du nouveau est arrivé.")
+        flash(said, "info")
+    else:
+        session["todo_undo"] = {
+            "at": batch.at.isoformat(), "oldest": batch.oldest.isoformat(), "newest": batch.newest.isoformat(),
+            "count": batch.count,
+        }  # fmt: skip
+        flash(
+            ngettext("%(num)s e-mail est marqué comme traité.", "%(num)s e-mails sont marqués comme traités.",
+                     batch.count), "success",
+        )  # fmt: skip
+    return redirect(own_path(request.form.get("back"), url_for("emails.index")), 303)
 
 
 def chosen() -> Asked | None:
@@ -58,6 +105,34 @@ def _export(asked: Asked) -> Response:
     asked = asked.keeping(asked.filter)
     db.session.commit()
     return redirect(f"{asked.path}?{urlencode(asked.pairs(asked.filter, format=format_.value))}", 303)
+
+
+def _resend(asked: Asked) -> Response:
+    """A preview of sending them again."""
+    if not current_user.may(Permission.RESEND):
+        abort(403)
+    ids = Question(asked.scope, asked.filter, datetime.now(UTC)).all_ids()
+    try:
+        run = bulk_resend.prepare(current_user, ids, export_jobs.query_of(asked.scope, asked.filter))
+        db.session.commit()
+    except UserMistake as mistake:
+        db.session.rollback()
+        flash(_(mistake.message, **mistake.values), "warning")
+        return redirect(_back(), 303)
+    return redirect(url_for("resend_runs.run", run_id=run.public_id), 303)
+
+
+def _treat(asked: Asked) -> Response:
+    """A preview of marking them as dealt with; nothing is written yet."""
+    if not current_user.may(Permission.TREAT):
+        abort(403)
+    now = datetime.now(UTC)
+    found = chosen_emails.of_selection(current_user.organisation_id, Question(asked.scope, asked.filter, now).all_ids())
+    return page(
+        "bulk/treat.html", found=found, seen=now, back=_back(),
+        query=export_jobs.query_of(asked.scope, asked.filter),
+        sentence=sentences.sentence(asked.filter, now, asked.scope.zone),
+    )  # fmt: skip
 
 
 def _back() -> str:

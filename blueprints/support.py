@@ -304,6 +304,10 @@ def nav(here: str, role: Role, pinned: tuple[tuple[str, str, bool], ...], to_tre
             item(_("Évènements reçus"), "bolt", url_for("events.index")),
             item(_("Segments"), "users-group", url_for("segments.index")),
             item(_("Exports"), "download", url_for("exports.index")) | {"count": exports},
+            *(
+                (item(_("Renvois"), "repeat", url_for("resend_runs.index")),)
+                if Permission.RESEND in ALLOWED[role] else ()
+            ),
         ),
     ]  # fmt: skip
     if Permission.CONFIGURE in ALLOWED[role]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from extensions import db
 from models import Email, User
@@ -33,8 +33,8 @@ class Batch:
         return len(self.emails)
 
 
-def treat(emails: Sequence[int], by: User, note: str = "") -> Batch | None:
-    """Mark those e-mails (ids) of the person's organisation as dealt with, in the caller's transaction.
+def treat(emails: Sequence[int] | Select[Any], by: User, note: str = "") -> Batch | None:
+    """Mark those e-mails (ids, or a select of them) of the person's organisation as dealt with, in the caller's transaction.
 
     None where there was nothing left to mark: somebody else was first, or they have arrived.
     """

@@ -28,6 +28,7 @@ from models.planning import (
     Rule,
     TrainingType,
 )
+from models.resend_run import Left, ResendRow, ResendRun, RowOutcome, RunState
 from models.suppression import Grounds, Suppression
 from models.template import Template, TemplateFormat, TemplateVersion
 from models.training import Enrolment, Module, Programme, TrainingSession
@@ -37,8 +38,9 @@ __all__ = [
     "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup",
     "Automation", "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact",
     "DeliveryEvent", "DeliveryState", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
-    "EvaluationMoment", "EventOutcome", "Export", "Grounds", "InboundMessage", "Mailing", "Module", "OffReason",
-    "Opportunity", "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace", "Rule",
+    "EvaluationMoment", "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "Mailing", "Module", "OffReason",
+    "Opportunity", "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
+    "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState",
     "SavedView", "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "StageChange", "Suppression",
     "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User",
     "WebhookDelivery", "WebhookEndpoint", "WebhookTry",

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
+from extensions import db
+from models import Email
+from models.words import Mark, Reason, Status
 from tests.client import Browser
 from tests.conftest import House
-from tests.history.making import make_email, make_session
+from tests.history.making import NOW, make_email, make_session
 
 
 @pytest.fixture
@@ -109,3 +114,48 @@ def test_words_that_stay_out_of_addresses_stay_out_of_them(staff: Browser, cassi
     assert "petit" not in where and "v=V-" in where
     assert exported(staff, form) == ["Lettre"]
     assert exported(staff, form | {"which": "chosen"}) == ["Lettre"]
+
+
+def treating(client: Browser, **form: Any) -> Any:
+    """The preview of marking, and its form."""
+    client.post("/selections", {"which": "all", "query": "", "do": "treat"} | form, status=200)
+    return dict(client.html.xpath("//form[@action='/selections/treated']")[0].fields)
+
+
+def test_a_selection_is_marked_as_dealt_with(staff: Browser, cassiopee: House) -> None:
+    broken = {"status": Status.UNDELIVERABLE, "reason": Reason.MAILBOX_FULL}
+    first, second = (make_email(cassiopee, **broken) for _n in range(2))
+    make_email(cassiopee, status=Status.OPENED)
+    make_email(cassiopee, status=Status.FAILED, reason=Reason.CANCELLED)
+    make_email(cassiopee, **broken, treated_at=NOW)
+    again = make_email(cassiopee, **broken, marks=Mark.RESENT)
+    make_email(cassiopee, status=Status.DELIVERED, resend_of_id=again.id)
+    form = treating(staff)
+    said = staff.text()
+    assert "2 e-mails seront marqués comme traités." in said and "5 e-mails sont laissés de côté" in said
+    assert "2 ne sont pas en erreur" in said and "1 est déjà marqué" in said
+    assert "1 a été annulé" in said and "1 a été renvoyé" in said
+    make_email(cassiopee, **broken, updated_at=datetime.now(UTC) + timedelta(minutes=1))  # failed after it was shown
+    staff.post("/selections/treated", form | {"note": "appelé"})
+    for email in (first, second):
+        db.session.refresh(email)
+        assert (email.treated_note, email.treated_by_id) == ("appelé", cassiopee.staff.id)
+    treated = db.session.scalar(select(func.count()).select_from(Email).where(Email.treated_at.is_not(None)))
+    assert treated == 3
+    staff.get("/todo")
+    assert "2 e-mails sont marqués comme traités." in staff.text(), "it can be undone there"
+    staff.post("/selections/treated", form | {"seen": "hier"}, status=400)
+    staff.post("/selections/treated", form)
+    staff.get("/emails")
+    assert "Il n’y avait plus rien à marquer" in staff.text()
+
+
+def test_a_ticked_row_is_marked_and_no_other(staff: Browser, cassiopee: House, boreale: House) -> None:
+    broken = {"status": Status.UNDELIVERABLE, "reason": Reason.MAILBOX_FULL}
+    mine, other = make_email(cassiopee, **broken), make_email(cassiopee, **broken)
+    theirs = make_email(boreale, **broken)
+    form = treating(staff, which="chosen", number=[mine.public_id, theirs.public_id])
+    staff.post("/selections/treated", form | {"back": "https://evil.example/"})
+    for email, treated in ((mine, True), (other, False), (theirs, False)):
+        db.session.refresh(email)
+        assert (email.treated_at is not None) is treated

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from werkzeug.routing import Rule
 
 import mail
 from blueprints.support import ANYONE
 from documents import blobs
 from extensions import db
-from mail import tokens
+from mail import bulk_resend, tokens
 from mail.compose import Draft, File
 from models import (
     ApiToken,
@@ -35,6 +35,7 @@ from models import (
     Grounds,
     Opportunity,
     Programme,
+    ResendRun,
     SavedView,
     Segment,
     Stage,
@@ -92,6 +93,7 @@ class World:
     source: BillingSource
     programme: Programme
     held: Suppression
+    run: ResendRun
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -115,6 +117,7 @@ class World:
             "slug": "convocation", "moment": "hot", "document_id": self.document.public_id,
             "message_id": f"msg_{self.told.message_id.hex}",
             "plan_id": self.email.public_id, "source_id": self.source.public_id,
+            "run_id": self.run.public_id,
         }  # fmt: skip
         return {name: known[name] for name in rule.arguments}
 
@@ -129,6 +132,8 @@ class World:
             "quarantine.lift_for": {"resend": "1", "request_key": "k"},
             "quarantine.judge": {"received": "no", "note": "x"},
             "bulk.choose": {"query": "status=error", "which": "all", "export": "csv"},
+            "bulk.treat": {"query": "status=error", "seen": _MOMENT},
+            "resend_runs.choices": {"do": "take", "row": self.email.public_id},
             "exports.create": {"format": "csv", "query": "status=error"},
             "segments.members": {"contact": self.learner.public_id},
             "views.keep": {"query": "status=error", "name": "x"}, "views.change": {"name": "x", "shared": "1"},
@@ -194,6 +199,7 @@ def world(cassiopee: House, boreale: House) -> World:
     held = Suppression(organisation_id=cassiopee.id, address="zzcanari.perdu@mail.example",
                        reason=Grounds.USER_UNKNOWN, email_id=emails[0].id, shown_at=emails[0].created_at)  # fmt: skip
     db.session.add(held)
+    run = bulk_resend.prepare(cassiopee.admin, select(Email.id))
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
     db.session.commit()
@@ -205,7 +211,7 @@ def world(cassiopee: House, boreale: House) -> World:
         cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
         template=template,
         opportunity=opportunity,
-        told=told, event=event, source=source, document=document, programme=programme, held=held,
+        told=told, event=event, source=source, document=document, programme=programme, held=held, run=run,
     )  # fmt: skip
 
 
