@@ -14,6 +14,7 @@ import webhooks
 from documents import runs
 from history import export_jobs, export_work
 from mail import bulk_resend, mailbox, outbox
+from mail.domain_checks import check_due
 from mail.drain import drain as run_drain
 from planning import alerts, digest, events, plans
 
@@ -128,6 +129,17 @@ def replan_organisation(organisation_id: int) -> None:
     plans.replan_all(organisation_id)
 
 
+def check_domains() -> None:
+    """Look at the sending domains whose turn has come; the queue's short jobs go on in between."""
+    swept, worker = _sweeping(), os.getppid()
+
+    def stop() -> bool:
+        swept()
+        return _stop_asked or os.getppid() != worker
+
+    check_due(stop)
+
+
 def expire_exports() -> None:
     """Take away the files of exports whose time is over."""
     export_jobs.expire()
@@ -146,6 +158,7 @@ SCHEDULE = (
     ("send_planned", "inbound", 15),
     ("replan_all", "work", 3600),
     ("expire_exports", "work", 600),
+    ("check_domains", "work", 900),
     ("prune_webhooks", "work", 3600),
     ("forget_drafts", "work", 3600),
 )

@@ -38,6 +38,7 @@ SITE_MAP = {
     "resend_runs": None,
     "exports": "/exports",
     "events": "/events",
+    "domains": None,
     "settings": "/settings",
     "templates": "/settings/templates",
     "template_versions": "/settings/templates",

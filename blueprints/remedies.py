@@ -17,6 +17,7 @@ from extensions import settings
 from history.detail import Detail, Event
 from i18n import N_, _, zone
 from mail import outbox
+from mail.domain_checks import domain_of
 from mail.remedies import FAILURES, ON_THEIR_SIDE, OUR_DOMAIN, Seen, Step, first_step
 from models import DocumentKind, Sender
 from models.words import Chip, EventKind, Mark, Permission, Reason, Status
@@ -153,7 +154,9 @@ def _href(detail: Detail, step: Step | None) -> str | None:
     row = detail.row
     if step is None or step in (Step.REPLY, Step.LETTER):
         return None
-    if step in (Step.OWN_DOMAIN, Step.DOMAIN, Step.SENDER):
+    if step in (Step.OWN_DOMAIN, Step.DOMAIN):
+        return url_for("domains.show", domain=domain_of(row.sender_address), email=row.public_id)
+    if step is Step.SENDER:
         return url_for("settings.senders")
     if step is Step.DOCUMENT:
         return url_for("documents.kind", public_id=row.session_id, slug=row.type.replace("_", "-"))

@@ -12,8 +12,9 @@ from werkzeug.wrappers import Response
 import mail
 from blueprints.settings_forms import OrganisationForm, SenderForm, UserForm
 from blueprints.support import allow, done, page
-from extensions import db
+from extensions import db, on_commit, ring
 from i18n import _
+from mail import domain_checks
 from models import AuditAction, Sender, User
 from models.words import Permission, Role
 from people import accounts, audit
@@ -47,7 +48,8 @@ def index() -> Response:
 def senders() -> Response:
     query = select(Sender).where(Sender.organisation_id == current_user.organisation_id)
     listed = list(db.session.scalars(query.order_by(Sender.is_default.desc(), Sender.name, Sender.id)))
-    return page("settings/senders.html", senders=listed)
+    domains = domain_checks.known(current_user.organisation_id)
+    return page("settings/senders.html", senders=listed, domains=domains, domain_of=domain_checks.domain_of)
 
 
 @blueprint.route("/senders/new", methods=["GET", "POST"])
@@ -75,8 +77,11 @@ def _sender_form(sender: Sender | None) -> Response:
             db.session.execute(update(Sender).where(mine, Sender.is_default).values(is_default=False))
             saved.is_default = True
         db.session.add(saved)
+        db.session.flush()
+        domain_checks.follow(saved.organisation_id)
+        on_commit(lambda: ring("check_domains", "work"))
         return done(_("L'expéditeur %(address)s est enregistré.", address=saved.address), url_for("settings.senders"))
-    return page("settings/sender.html", status=_status(), form=form, sender=sender)
+    return page("settings/sender.html", status=_status(), form=form, sender=sender, domain_of=domain_checks.domain_of)
 
 
 @blueprint.post("/senders/<int:sender_id>/resume")

@@ -21,6 +21,7 @@ from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
 from seeds import acts, dealing, documents, finding, mistyped, opportunities, practice_webhook, quarantine, reasons, templates
+from seeds import domains as sending_domains
 from seeds import plans as planned
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
@@ -65,6 +66,7 @@ def make() -> dict[str, Any]:
     planned.keep(_find("Atelier Cassiopée"))
     practice_webhook.keep(_find("Atelier Cassiopée"), made)
     for name in ("Atelier Cassiopée", "Formation Boréale"):
+        sending_domains.keep(_find(name))
         acts.keep(_find(name))
     db.session.commit()
     return {"demo": "made" if made else "kept", "accounts": list(accounts.DEMO_ACCOUNTS)}

@@ -32,6 +32,7 @@ from models import (
     TrainingSession,
     User,
 )
+from models.domain_check import SendingDomain
 from models.words import ContactKind, Reason, ReturnPath, Role, Status
 from people import accounts, training
 from seeds import bulk, demo, reasons
@@ -140,7 +141,13 @@ def test_demo_is_what_people_are_told(app: Flask) -> None:
     assert [(s.address, s.return_path, s.bounce_address, s.is_default) for s in senders] == [
         ("formation@cassiopee.example", ReturnPath.VERP, "retours@cassiopee.example", True),
         ("formation@boreale.example", ReturnPath.VERP, "retours@boreale.example", True),
+        ("bonjour@lettres-cassiopee.example", ReturnPath.OWN, "", False),
     ]
+    states = db.session.execute(select(SendingDomain.domain, SendingDomain.state, SendingDomain.broken_at.is_not(None)))
+    assert sorted((domain, state.value, broke) for domain, state, broke in states) == [
+        ("boreale.example", "good", False), ("cassiopee.example", "bad", True),
+        ("lettres-cassiopee.example", "weak", False),
+    ]  # fmt: skip
     theirs = db.session.scalars(select(TrainingSession).where(TrainingSession.title == demo.DEMO_SESSION)).one()
     assert theirs.starts_on is not None
     assert theirs.starts_on > date.today()
