@@ -84,7 +84,7 @@ def _facts(event: Event) -> list[str]:
     sources = {
         "dsn": _("rapport reçu par e-mail"), "pixel": _("image d'ouverture"), "link": _("lien suivi"),
         "webhook": _("nouvelle de %(name)s", name=name), "poll": _("nouvelle de %(name)s", name=name),
-        "reaper": _("constaté après une interruption"), "quarantine": _("quarantaine"),
+        "reaper": _("constaté après une interruption"),
     }  # fmt: skip
     if kind in sources:
         known.append(sources[kind])
