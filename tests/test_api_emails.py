@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -375,6 +375,33 @@ def test_an_admin_sends_a_failed_email_again(app: Flask, program: Program, cassi
     assert program.get(f"/emails/{item['id']}/attachments/1") == b"a"
     assert [one["id"] for one in program.get(f"/emails/{first['id']}")["resends"]] == [item["id"]]
     program.post(f"/emails/{first['id']}/resends", status=202)
+
+
+def test_a_resend_says_how(program: Program, cassiopee: House) -> None:
+    first = program.post("/emails", {**ONE, "attachments": [{"filename": "a.txt", "content": "YQ=="}]})["items"][0]
+    db.session.execute(db.update(Email).values(status=Status.FAILED, reason=Reason.USER_UNKNOWN))
+    db.session.commit()
+    path = f"/emails/{first['id']}/resends"
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=9)
+    body = {"preface": "Bonjour,\nvoici.", "send_at": at.isoformat(), "mode": "copy"}
+    key = {"Idempotency-Key": "how"}
+    item = program.post(path, body, headers=key)["items"][0]
+    assert program.post(path, body, headers=key)["items"][0]["id"] == item["id"]
+    program.post(path, {**body, "preface": "Autre"}, headers=key, status=409)
+    message = source_of(program, item["id"])
+    assert message["Date"].datetime == at
+    said = message.get_body(("plain",)).get_content().replace("\r\n", "\n")
+    assert said.startswith(f"{cassiopee.admin.name} vous écrit\u00a0:\nBonjour,\nvoici.\n\n---")
+    assert [one.get_content() for one in message.iter_attachments()] == ["a"]
+    assert program.get(f"/emails/{item['id']}")["chips"][0] == "scheduled"
+    past = program.post(path, {"send_at": "2020-01-01T00:00:00Z"})["items"][0]
+    assert "scheduled" not in program.get(f"/emails/{past['id']}")["chips"]
+    for mode in ("anew", "link"):  # a free text has no template, and no session's page
+        assert "detail" in program.post(path, {"mode": mode}, status=409)
+    for wrong in ({"mode": "fast"}, {"preface": ""}, {"preface": "x" * 2001}, {"preface": "a\u202eb"},
+                  {"send_at": "demain"}, {"send_at": "2026-02-30T10:00:00Z"}, {"send_at": "2099-01-01T00:00:00Z"},
+                  {"to": None}):  # fmt: skip
+        program.post(path, wrong, status=422)
 
 
 def hostile() -> list[str]:

@@ -22,12 +22,14 @@ from blueprints.api.fields import (
     optional,
     session_id,
 )
-from blueprints.patterns import BASE64, FILE_NAME, TYPE, FileName
+from blueprints.patterns import BASE64, FILE_NAME, MOMENT, TYPE, FileName
 from history.export_cells import NAMES, Format
 from history.filters import LIMITS, LONGEST_TEXT
 from history.periods import DateField, Period, read_day
 from i18n import LANGUAGES
 from mail.compose import LONGEST_SUBJECT
+from mail.preface import LONGEST as LONGEST_PREFACE
+from mail.resend import Mode
 from models.words import EventKind, Reason, Status, StatusGroup
 
 MOST_RECIPIENTS = 10_000
@@ -237,10 +239,27 @@ class Idempotency(Query):
 
 
 class ResendRequest(Request):
-    """Where to send it this time; without `to`, to the same address."""
+    """How to send it again; without anything, an exact copy to the same address at once."""
 
     may_be_left_out = True
-    to: str = optional(min_length=3, max_length=254, extra={"format": "email"})
+    to: str = optional(
+        min_length=3, max_length=254, extra={"format": "email"}, description="A corrected address; else the same."
+    )
+    mode: Literal[tuple(str(m.value) for m in Mode)] = Field(  # type: ignore[valid-type]
+        default=Mode.COPY.value,
+        description="copy: the very bytes of the first time. anew: from today's template, record and documents. "
+        "link: the attachments replaced by the address of the recipient's own page.",
+    )
+    preface: str = optional(
+        min_length=1,
+        max_length=LONGEST_PREFACE,
+        pattern=TEXT,
+        description="Words above it, shown in a box of their own.",
+    )
+    send_at: str = optional(
+        pattern=MOMENT, examples=["2026-11-23T08:00:00+01:00"],
+        description="When it leaves, within a year; a moment gone by, or none, means at once.",
+    )  # fmt: skip
 
 
 class Posted(Answer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 import orjson
@@ -35,7 +36,7 @@ from errors import UserMistake
 from extensions import db, settings
 from mail import headers
 from mail.compose import Draft, File
-from mail.resend import resend, resendable
+from mail.resend import Ask, Mode, resend, resendable
 from mail.words_of_html import words_of
 from models import Address, AuditAction, Contact, Email, Sender, Template, TrainingSession
 from models.words import Status
@@ -44,6 +45,7 @@ from people.tokens import Access
 
 # What a mailing's bodies may come to in all: they are frozen one by one, and written together.
 MOST_BYTES = 256 * 1024 * 1024
+FURTHEST = timedelta(days=366)
 Contacts = Mapping[str, Contact]
 EXAMPLE = {
     "recipients": [{"email": "lea.petit@mail.example", "name": "Léa Petit"}], "subject": "Votre facture",
@@ -127,25 +129,47 @@ def _drafts(
 def post_resend(email_id: str, idempotency: Idempotency, asked: ResendRequest) -> Response:
     """Send an e-mail again: a new e-mail with the same content, to the same address or a corrected one.
 
-    409 while the first one is still on its way.
+    Or made anew, with words above it, later. 409 while the first one is still on its way, and where what it was about
+    is gone.
     """
     email = own(Email, email_id)
     if asked.to:
         _check_address(asked.to, pointer("to"))
-    key, replayed = replays.request_key(idempotency.key, orjson.dumps(["resend", email.public_id, asked.to]))
+    how = Ask(asked.to, Mode(asked.mode), asked.preface or "", _moment(asked.send_at))
+    key, replayed = replays.request_key(idempotency.key, _told(email, asked))
     if not replayed and not resendable(email):
         raise Problem(409, "This e-mail is still on its way: it cannot be sent again.")
     try:
-        new = resend(email, asked.to, by=g.token.user, request_key=key)
+        new = resend(email, by=g.token.user, request_key=key, ask=how)
     except UserMistake as mistake:
-        raise of_mistake(mistake, "", 409) from mistake
+        raise of_mistake(mistake, pointer("preface") if mistake.field == "preface" else "",
+                         422 if mistake.field == "preface" else 409) from mistake  # fmt: skip
     to = db.session.get_one(Address, new.address_id)
     contact = new.contact_id and db.session.get_one(Contact, new.contact_id).public_id
     session = new.training_session_id and db.session.get_one(TrainingSession, new.training_session_id).public_id
     items = [_posted(new, to.address, to.name, contact or None, session or None)]
-    audit.sent(AuditAction.EMAIL_RESENT, [new], email, to=to.address)
+    audit.sent(AuditAction.EMAIL_RESENT, [new], email, to=to.address, mode=how.mode.value)
     db.session.commit()
     return _accepted(items, replayed)
+
+
+def _told(email: Email, asked: ResendRequest) -> bytes:
+    """What the Idempotency-Key stands for. As it always was where nothing but an address is said."""
+    told = asked.model_dump(exclude_none=True, exclude_defaults=True)
+    more = [told] if told.keys() - {"to"} else []
+    return orjson.dumps(["resend", email.public_id, asked.to, *more])
+
+
+def _moment(text: str | None) -> datetime | None:
+    """When to send. Raises Problem for a moment that does not exist, or is further than a year away."""
+    where = [{"detail": "Within a year.", "pointer": pointer("send_at")}]
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except (ValueError, OverflowError) as error:
+        raise Problem(422, "send_at is no moment.", where) from error
+    if moment is not None and moment > datetime.now(UTC) + FURTHEST:
+        raise Problem(422, "send_at is further than a year away.", where)
+    return moment
 
 
 def _posted(email: Email, address: str, name: str, contact: str | None, session: str | None) -> Posted:
