@@ -20,7 +20,19 @@ from models import Address, Contact, DocumentKind, Organisation, Sender, Trainin
 from models.words import ContactKind, ReturnPath, Role, SessionState
 from people import accounts, contacts, training
 from people.training import ModuleRow
-from seeds import acts, dealing, documents, finding, mistyped, opportunities, practice_webhook, quarantine, reasons, templates
+from seeds import (
+    acts,
+    dealing,
+    documents,
+    enclosed,
+    finding,
+    mistyped,
+    opportunities,
+    practice_webhook,
+    quarantine,
+    reasons,
+    templates,
+)
 from seeds import domains as sending_domains
 from seeds import plans as planned
 from seeds.bulk import plain
@@ -139,6 +151,7 @@ def _cassiopee(organisation: Organisation) -> None:
     opportunities.keep(organisation, companies, today)
     _history(organisation, plans, chance)
     documents.fill(organisation, plans)
+    enclosed.keep(organisation, plans[7][0], trainers[1])
     dealing.keep(organisation, soon)
     quarantine.keep(organisation)
     quarantine.complain(organisation)
