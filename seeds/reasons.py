@@ -92,7 +92,7 @@ EXAMPLES = (
     Example(_R.CANCELLED, "Tiphaine", "Morvan", "recu", _own(_R.CANCELLED, "user")),
     Example(_R.TOO_LATE, "Ulysse", "Besson", "recu", _own(_R.TOO_LATE, "reaper")),
     Example(_R.UNKNOWN, "Victor", "Hamel", "etrange",
-            _told("unknown", accepted(), bounced(_R.UNKNOWN, "5.0.0", "Transaction failed (code 0x8F3)"))),
+            _told("unknown", accepted(), bounced(_R.UNKNOWN, "5.0.0", "Error 0x8F3"))),
 )  # fmt: skip
 # Bounced an hour before, so that the example itself is refused by our own quarantine.
 SUPPRESSED = Example(_R.SUPPRESSED, "Yasmine", "Delorme", "retour", STORIES["unknown_later"])

@@ -117,7 +117,7 @@ TABLE: dict[str, Behaviour] = {
     ),
     "etrange": Behaviour(
         "accepté, puis rapport d'échec sans motif reconnaissable : Réception impossible",
-        report=Report("failed", "5.0.0", "smtp; 554 5.0.0 Transaction failed (code 0x8F3)"),
+        report=Report("failed", "5.0.0", "smtp; 554 5.0.0 Error 0x8F3"),
         cure=_ALLOWED,
     ),
     "dmarc": Behaviour(

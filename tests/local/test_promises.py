@@ -13,6 +13,7 @@ from local.processes import wait_until
 from mail import mailbox, post
 from mail.compose import Draft, File
 from mail.drain import drain
+from mail.reasons import classify_reply
 from models.words import Status
 
 # `lu` needs the web server that serves its pixel (the demo's walk shows it); `lent` only takes its time.
@@ -59,3 +60,24 @@ def test_the_status_is_the_one_promised(cassiopee, office, tmp_path, word):
 def test_every_status_can_be_seen():
     promised = {promise(behaviour) for behaviour in TABLE.values()}
     assert promised == {status.label for status in Status}
+
+
+REASONS = {
+    "syntaxe": "address_syntax", "inconnu": "user_unknown", "domaine": "domain_unknown", "demenage": "moved",
+    "retour": "user_unknown", "plein": "mailbox_full", "expire": "expired", "injoignable": "unreachable",
+    "desactive": "mailbox_disabled", "spam": "spam", "bloque": "blocked", "regle": "policy", "etrange": "unknown",
+    "dmarc": "authentication", "expediteur": "sender_rejected", "lourd": "too_big", "virus": "content",
+    "sature": "throttled",
+}  # fmt: skip
+
+
+def test_each_refusal_is_taken_for_the_reason_it_is_for():
+    found = {}
+    for word, behaviour in TABLE.items():
+        if reply := behaviour.at_rcpt or behaviour.at_data:
+            code, _, text = reply.partition(" ")
+            found[word] = classify_reply(int(code), None, text, "rcpt" if behaviour.at_rcpt else "body")
+        elif behaviour.report and behaviour.report.action == "failed":
+            said = behaviour.report
+            found[word] = classify_reply(None, said.status, said.diagnostic, "report", final=True)
+    assert found == REASONS
