@@ -20,7 +20,7 @@ from blueprints.support import allow, page
 from history.export_cells import Format
 from history.periods import read_day
 from i18n import _
-from models import AuditAction, AuditEntry, AuditGroup
+from models import AuditAction, AuditGroup
 from models.words import N_, Permission
 from people import audit, audit_log, audit_words
 from people.audit_log import Filter, Named
@@ -121,7 +121,7 @@ def _export(asked: Filter) -> Response:
     return response
 
 
-def _json(lines: Iterator[AuditEntry]) -> Iterator[str]:
+def _json(lines: Iterator[Any]) -> Iterator[str]:
     yield "["
     for n, line in enumerate(lines):
         said = {name: getattr(line, name) for name, _heading in _FIELDS}
@@ -130,7 +130,7 @@ def _json(lines: Iterator[AuditEntry]) -> Iterator[str]:
     yield "\n]\n"
 
 
-def _csv(lines: Iterator[AuditEntry], format_: Format) -> Iterator[str]:
+def _csv(lines: Iterator[Any], format_: Format) -> Iterator[str]:
     """For people (French Excel): words, local hours, semicolons; for programs: RFC 4180, codes, UTC."""
     for_people, out = format_.is_translated, io.StringIO()
     writer = csv.writer(out, delimiter=";" if for_people else ",", lineterminator="\r\n")
@@ -146,14 +146,14 @@ def _csv(lines: Iterator[AuditEntry], format_: Format) -> Iterator[str]:
     yield _taken(out)
 
 
-def _cells(line: AuditEntry) -> list[str]:
+def _cells(line: Any) -> list[str]:
     data = json.dumps(line.data, ensure_ascii=False) if line.data else ""
     at = line.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return [at, line.who, line.action.value, line.subject, " ".join(line.also), line.channel.value, line.token_prefix,
             line.address, data]  # fmt: skip
 
 
-def _cells_for_people(line: AuditEntry, zone: ZoneInfo) -> list[str]:
+def _cells_for_people(line: Any, zone: ZoneInfo) -> list[str]:
     said = " ; ".join(f"{name} : {value}" if value else name for name, value in audit_words.said(line))
     return [f"{line.at.astimezone(zone):%d/%m/%Y %H:%M:%S}", line.who, _(line.action.label), line.subject,
             " ".join(line.also), _(line.channel.label), line.token_prefix, line.address, said]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from i18n import _, gettext
-from models import AuditEntry, DocumentKind, EventOutcome, Rule, Stage
+from models import DocumentKind, EventOutcome, Rule, Stage
 from models.words import N_, ContactKind, EmailType, Reason, Role, Status
 
 # the data's name → what it is called, in the order in which they are said
@@ -72,7 +72,7 @@ _WORDS: dict[str, tuple[Any, ...]] = {
 _MOST = 8
 
 
-def said(entry: AuditEntry) -> list[tuple[str, str]]:
+def said(entry: Any) -> list[tuple[str, str]]:
     """(what, value) of each thing a line holds, in the page's language; an empty value where its name says all."""
     order = {name: n for n, name in enumerate(LABELS)}
     names = sorted(entry.data, key=lambda name: (order.get(name, len(order)), name))
