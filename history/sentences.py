@@ -107,8 +107,10 @@ def _more_said(filter_: HistoryFilter, names: Names) -> list[str]:
         parts.append(_("déjà renvoyés") if filter_.resent == "yes" else _("jamais renvoyés"))
     if filter_.treated:
         parts.append(_("marqués comme traités") if filter_.treated == "yes" else _("en erreur et pas encore traités"))
-    if filter_.number:
-        parts.append(_("portant le numéro %(numbers)s", numbers=numbers_label(filter_.number)))
+    if len(filter_.number) == 1:
+        parts.append(_("portant le numéro %(number)s", number=filter_.number[0]))
+    elif filter_.number:
+        parts.append(ngettext("parmi %(num)s e-mail choisi", "parmi %(num)s e-mails choisis", len(filter_.number)))
     return parts
 
 

@@ -88,6 +88,7 @@ SELECT listed.run_id, listed.position, email.created_at, email.id, CASE
     WHEN after.best = 3 THEN '{Left.ARRIVED_SINCE.value}'
     WHEN after.best = 2 THEN '{Left.RECENT.value}'
     WHEN after.best = 1 THEN '{Left.RESENT.value}'
+    WHEN email.status = 'sent' THEN '{Left.ACCEPTED.value}'
     WHEN email.type IN ({_BEFORE_THE_END}) AND (training.state IN ('finished', 'cancelled')
       OR training.ends_on < :today) THEN '{Left.SESSION_OVER.value}'
     WHEN email.type LIKE 'evaluation%' AND {_ANSWERED} THEN '{Left.ANSWERED.value}'

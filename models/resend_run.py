@@ -66,6 +66,10 @@ class Left(Word):
         "resent", N_("Déjà renvoyés"),
         N_("Un renvoi est parti et n'a pas été refusé ; rien ne confirme encore qu'il a été reçu."),
     )
+    ACCEPTED = (
+        "accepted", N_("Envoyés, jamais refusés"),
+        N_("Acceptés par le serveur suivant et jamais refusés : rien ne dit qu'ils ne sont pas arrivés."),
+    )
     TWICE = (
         "twice", N_("En double dans la sélection"),
         N_("Le même e-mail pour la même personne y est plusieurs fois : seul le plus récent part."),

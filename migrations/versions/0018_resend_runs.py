@@ -15,7 +15,7 @@ depends_on = None
 _STATES = "'draft', 'waiting', 'running', 'done', 'cancelled'"
 _VERDICTS = (
     "'on_its_way', 'gone', 'wrong_address', 'quarantined', 'silent', 'received', 'arrived_since', 'recent', 'resent', "
-    "'twice', 'session_over', 'answered', 'paid', 'same_again'"
+    "'accepted', 'twice', 'session_over', 'answered', 'paid', 'same_again'"
 )
 
 

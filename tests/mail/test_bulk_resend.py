@@ -103,7 +103,7 @@ def test_each_verdict(cassiopee: House, people: list[Contact]) -> None:
     case(Left.ON_ITS_WAY, "En Route", status=Status.REQUESTED, reason=None)
     case(Left.ON_ITS_WAY, "In Certain", status=Status.UNCERTAIN, reason=None)
     case(Left.ON_ITS_WAY, "Tout Neuf", status=Status.DELIVERED, reason=None, at=datetime.now(UTC))
-    case(None, "Sans Nouvelle", status=Status.SENT, reason=None)
+    case(Left.ACCEPTED, "Sans Nouvelle", status=Status.SENT, reason=None)
     forgotten = case(Left.GONE, "Ou Blié")
     db.session.delete(db.session.get_one(EmailContent, forgotten.id))
     case(Left.GONE, "Non Préparé", status=Status.FAILED, reason=Reason.NOT_PREPARED)
