@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, request, stream_with_context, url_for
+from flask import Blueprint, Response, abort, current_app, request, stream_with_context, url_for
 from flask_login import current_user
 
 from blueprints.support import allow, page
@@ -39,13 +39,13 @@ _FIELDS = (
 # A cell that a spreadsheet would take for a formula, or that begins as one set right does (history.export_cells).
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CHUNK = 200  # lines
-# kind of thing → where it is shown; a webhook or a billing system only to who configures
+# kind of thing → the page that shows it
 _SHOWN_AT = {
     "contact": "contacts.record", "session": "sessions.overview", "email": "emails.email",
     "opportunity": "opportunities.record", "segment": "segments.segment", "programme": "programmes.record",
     "template": "templates.template", "event": "events.event", "webhook": "webhooks.endpoint",
+    "resends": "resend_runs.run",
 }  # fmt: skip
-_CONFIGURED = ("webhook",)
 
 
 @blueprint.get("")
@@ -69,12 +69,12 @@ def index() -> Response:
 
 
 def _where(named: Named | None, public_id: str) -> str:
-    """The address of the page that shows it; '' where there is none for this person."""
-    if named is None or named.kind not in _SHOWN_AT:
+    """The address of the page that shows it; '' where there is none, or none that this person may see."""
+    endpoint = _SHOWN_AT.get(named.kind, "") if named else ""
+    guard = getattr(current_app.view_functions.get(endpoint), "guard", None)
+    if not isinstance(guard, Permission) or not current_user.may(guard):
         return ""
-    if named.kind in _CONFIGURED and not current_user.may(Permission.CONFIGURE):
-        return ""
-    return url_for(_SHOWN_AT[named.kind], public_id=public_id)
+    return url_for(endpoint, **{"run_id" if endpoint == "resend_runs.run" else "public_id": public_id})
 
 
 def _asked() -> Filter:

@@ -41,6 +41,8 @@ from models import (
     Opportunity,
     Organisation,
     Programme,
+    ResendRow,
+    ResendRun,
     Segment,
     Template,
     TrainingSession,
@@ -66,6 +68,7 @@ _NAMED: dict[str, tuple[tuple[str, Any, Any], ...]] = {
     "B": (("billing", BillingSource, BillingSource.name),),
     "V": (("event", BusinessEvent, BusinessEvent.type),),
     "X": (("export", Export, Export.filename),),
+    "N": (("resends", ResendRun, literal("")),),
 }
 
 
@@ -142,13 +145,25 @@ def _conditions(organisation: Organisation, asked: Filter) -> list[ColumnElement
 
 def _about(organisation: Organisation, typed: str) -> ColumnElement[bool]:
     """Lines about that id or address; about what bears such a name for other words, or is called just so."""
-    ids = [typed] if _EXACT.fullmatch(typed) else [typed, *_called(organisation.id, typed)]
+    found = _runs(organisation.id, typed) if _EXACT.fullmatch(typed) else _called(organisation.id, typed)
+    ids = [typed, *found]
     also: ColumnElement[bool] = AuditEntry.also.bool_op("&&")(cast(ids, ARRAY(Text)))
     # said as the partial indexes say it
     return or_(
         AuditEntry.subject.in_(ids) & (AuditEntry.subject != literal_column("''")),
         also & (AuditEntry.also != literal_column("'{}'")),
     )
+
+
+def _runs(organisation_id: int, public_id: str) -> list[str]:
+    """The ids of the resends in number that this e-mail went with."""
+    query = (
+        select(ResendRun.public_id)
+        .join(ResendRow, ResendRow.run_id == ResendRun.id)
+        .join(Email, Email.id == ResendRow.email_id)
+        .where(Email.organisation_id == organisation_id, Email.public_id == public_id, ResendRow.chosen)
+    )
+    return list(db.session.scalars(query.limit(MOST_NAMED)))
 
 
 def _called(organisation_id: int, words: str) -> list[str]:

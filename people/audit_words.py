@@ -9,12 +9,15 @@ from typing import Any
 
 from i18n import _, gettext
 from models import DocumentKind, EventOutcome, Rule, Stage
+from models.domain_words import DomainState
+from models.suppression import Grounds
 from models.words import N_, ContactKind, EmailType, Reason, Role, Status
 
 # the data's name → what it is called, in the order in which they are said
 LABELS: dict[str, str] = {
     "name": N_("Nom"),
     "to": N_("À"),
+    "whom": N_("À qui"),
     "type": N_("Type"),
     "kind": N_("Genre"),
     "role": N_("Rôle"),
@@ -45,6 +48,11 @@ LABELS: dict[str, str] = {
     "removed": N_("Retirés"),
     "segments": N_("Segments"),
     "mode": N_("Façon"),
+    "own_copy": N_("Copie à soi-même"),
+    "received": N_("Reçu"),
+    "left": N_("Laissés de côté"),
+    "emails": N_("E-mails"),
+    "state": N_("État"),
     "note": N_("Remarque"),
     "trial": N_("Essai"),
     "missing": N_("Aux manquants"),
@@ -63,11 +71,17 @@ _COLUMNS: dict[str, str] = {
     "reference": N_("Référence"), "registration": N_("Numéro de déclaration d'activité"),
     "reply_to": N_("Adresse de réponse"), "return_path": N_("Adresse de retour"), "role": N_("Rôle"),
     "starts_on": N_("Début"), "ends_on": N_("Fin"), "state": N_("État"), "tags": N_("Étiquettes"),
-    "timezone": N_("Fuseau horaire"), "title": N_("Titre"), "track_opens": N_("Mesure des ouvertures"),
+    "dkim_selector": N_("Sélecteur DKIM"), "timezone": N_("Fuseau horaire"), "title": N_("Titre"),
+    "track_opens": N_("Mesure des ouvertures"),
 }  # fmt: skip
+_MODES = {
+    "copy": N_("Copie exacte"), "anew": N_("Refait aujourd'hui"), "link": N_("Avec un lien de téléchargement"),
+}  # fmt: skip
+_FLAGS = {"trial", "missing", "own_copy"}  # said by their names alone
 _WORDS: dict[str, tuple[Any, ...]] = {
     "type": (EmailType,), "types": (EmailType,), "required": (EmailType,), "kind": (ContactKind, DocumentKind),
-    "role": (Role,), "stage": (Stage,), "outcome": (EventOutcome,), "reason": (Reason,), "status": (Status,),
+    "role": (Role,), "stage": (Stage,), "outcome": (EventOutcome,), "status": (Status,),
+    "reason": (Reason, Grounds), "state": (DomainState,),
 }  # fmt: skip
 _MOST = 8
 
@@ -76,11 +90,15 @@ def said(entry: Any) -> list[tuple[str, str]]:
     """(what, value) of each thing a line holds, in the page's language; an empty value where its name says all."""
     order = {name: n for n, name in enumerate(LABELS)}
     names = sorted(entry.data, key=lambda name: (order.get(name, len(order)), name))
-    return [(gettext(LABELS[name]) if name in LABELS else name, _value(name, entry.data[name])) for name in names]
+    return [
+        (gettext(LABELS[name]) if name in LABELS else name, _value(name, entry.data[name]))
+        for name in names
+        if not (name in _FLAGS and entry.data[name] is False)
+    ]
 
 
 def _value(name: str, value: Any) -> str:
-    if name in ("trial", "missing") and value is True:
+    if name in _FLAGS and value is True:
         return ""
     if name == "changed":
         shown = [gettext(_COLUMNS[one]) if one in _COLUMNS else str(one) for one in value]
@@ -100,6 +118,8 @@ def _value(name: str, value: Any) -> str:
 def _one(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("oui") if value else _("non")
+    if name == "mode" and value in _MODES:
+        return gettext(_MODES[value])
     for words in _WORDS.get(name, ()):
         if value in {one.value for one in words}:
             return gettext(words(value).label)

@@ -7,6 +7,7 @@ import inspect
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -15,9 +16,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select, text
 
+import mail
 import people.audit
+from app import create_app
+from config import Config
 from extensions import db
-from models import AuditAction, AuditEntry, Contact
+from mail.compose import Draft
+from models import AuditAction, AuditEntry, Contact, ResendRow, ResendRun
 from models.words import ContactKind
 from people import accounts, audit, audit_log, contacts
 from people.audit_log import Filter
@@ -241,6 +246,39 @@ def test_exports_hold_what_is_filtered_and_are_noted(client: Browser, cassiopee:
         (cassiopee.manager.id, "json"), (cassiopee.manager.id, "csv"), (cassiopee.manager.id, "csv-excel"),
     ]  # fmt: skip
     assert taken[1].data["query"] == "format=csv&action=treated"
+
+
+def test_an_email_leads_to_the_resends_in_number_it_went_with(client: Browser, cassiopee: House) -> None:
+    by = cassiopee.admin
+    draft = Draft("lea@mail.example", "Léa", None, None, "free", "Bonjour", "<p>Bonjour</p>", "Bonjour")
+    emails = mail.post([draft, draft], organisation=cassiopee.organisation, sender=cassiopee.sender, by=by,
+                       request_key="1")  # fmt: skip
+    run = ResendRun(organisation_id=cassiopee.id, user_id=by.id, row_count=2)
+    db.session.add(run)
+    db.session.flush()
+    for place, email in enumerate(emails):
+        db.session.add(ResendRow(run_id=run.id, position=place, email_id=email.id, number=email.public_id,
+                                 chosen=place == 0))  # fmt: skip
+    audit.note(AuditAction.BULK_RESEND_STARTED, run, by=by, count=1, left=1)
+    db.session.commit()
+    went, stayed, number = emails[0].public_id, emails[1].public_id, run.public_id
+    client.sign_in(by)
+    assert shown(client, f"{PLACE}?subject={went}") == ["Renvoi en nombre lancé"]
+    assert client.html.xpath(f"//a[@href='/resends/{number}']")
+    assert shown(client, f"{PLACE}?subject={stayed}") == []
+    client.sign_in(cassiopee.manager).get(f"{PLACE}?subject={number}")
+    assert not client.html.xpath(f"//a[@href='/resends/{number}']"), "a page that this person may not see"
+
+
+def test_behind_a_proxy_the_visitor_s_address_is_kept(cassiopee: House, test_config: Config) -> None:
+    behind = create_app(replace(test_config, proxies=1))
+    typed = {"email": cassiopee.staff.email, "password": PASSWORD}
+    told = {"X-Forwarded-For": "198.51.100.7, 203.0.113.9"}  # the first is what the visitor made up
+    Browser(behind).post("/sign-in", typed, headers=told)
+    with behind.app_context():
+        db.engine.dispose()
+    behind.extensions["redis"].close()
+    assert lines()[0].address == "203.0.113.9"
 
 
 def test_no_cell_is_a_formula(client: Browser, cassiopee: House) -> None:
