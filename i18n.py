@@ -95,9 +95,14 @@ def ngettext(one: str, many: str, num: float, **variables: Any) -> str:
     return _numbered(one, many, num) % variables
 
 
+@lru_cache(maxsize=4096)
+def _decimal(_language: str, number: float) -> str:
+    return flask_babel.format_decimal(number)
+
+
 def _numbered(one: str, many: str, num: float) -> str:
     out = english().ngettext(one, many, num) if language() == "en" else french(one if abs(num) < 2 else many)
-    return out.replace("%(num)s", flask_babel.format_decimal(num))
+    return out.replace("%(num)s", _decimal(language(), num))
 
 
 _ = gettext
@@ -156,7 +161,7 @@ def time_filter(moment: datetime | None) -> Markup | str:
 
 def number_filter(number: float | int | None) -> str:
     """1 234 567 in the page's language."""
-    return "" if number is None else flask_babel.format_decimal(number)
+    return "" if number is None else _decimal(language(), number)
 
 
 def size_filter(size: int | None) -> str:

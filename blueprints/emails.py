@@ -23,7 +23,8 @@ from flask_login import current_user
 
 from blueprints.email_details import context
 from blueprints.history_cells import Cells
-from blueprints.history_views import live, render_history
+from blueprints.history_live import live
+from blueprints.history_views import render_history
 from blueprints.own_origin import own_path
 from blueprints.support import allow, page, wants_partial
 from errors import Permanent

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -33,7 +34,7 @@ class Asked:
     link: Link | None = None
     discreet: bool = False
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The path of the list."""
         if self.scope.training_session is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from flask import Response, abort, g, make_response, redirect, request, stream_with_context, url_for
@@ -15,6 +15,8 @@ from markupsafe import Markup
 from blueprints import attached, history_asked, search_help
 from blueprints.history_asked import Asked
 from blueprints.history_cells import Cells
+from blueprints.history_live import Live, live
+from blueprints.keeping import hole, kept
 from blueprints.search_help import known
 from blueprints.support import page, wants_partial
 from history import (
@@ -35,7 +37,7 @@ from history import (
     views,
 )
 from history.around import Around
-from history.form import FilterForm, form_of
+from history.filters import LIMITS
 from history.periods import DateField
 from history.rows import Count
 from i18n import _, language, ngettext, number_filter
@@ -43,43 +45,17 @@ from models import AuditAction, SavedView
 from models.words import Permission, StatusGroup
 from people import audit
 
-# Live rows: how often, and for how many questions without news; then every next step; then silence (a reload shows
-# all). 4 s for two minutes, 15 s for five, a minute for half an hour.
-_RHYTHM = ((4, 30), (15, 20), (60, 30))
-# Sent and delivered rows change seldom after their first hour: not worth asking for.
-_LIVELY = timedelta(hours=1)
+# What is typed under the headers: the same markup whatever it is.
+_HOLES: dict[str, Any] = {name: hole(name) for name in ("session", "contact", "recipient", "subject")}
 
 
-@dataclass(frozen=True)
-class Live:
-    """The next question for changed rows."""
+class ViewLink(NamedTuple):
+    """A saved view in the menu."""
 
     address: str
-    seconds: int
-
-
-def live(rows: list[Row], kind: str, calm: int = 0) -> Live | None:
-    """How to ask what became of `rows`; None when all are final or nothing has moved for long. `calm` counts the
-    answers in a row that had no news."""
-    open_rows = [row for row in rows if _lively(row)]
-    seconds = _seconds(calm)
-    if not open_rows or seconds is None:
-        return None
-    known = ",".join(f"{row.public_id}.{row.version}" for row in open_rows)
-    return Live(url_for("emails.changed", list=kind, rows=known, calm=calm), seconds)
-
-
-def _lively(row: Row) -> bool:
-    moving = row.status.value in ("requested", "uncertain")
-    return not row.final and (moving or row.now - (row.sent_at or row.created_at) < _LIVELY)
-
-
-def _seconds(calm: int) -> int | None:
-    for seconds, times in _RHYTHM:
-        if calm < times:
-            return seconds
-        calm -= times
-    return None
+    public_id: str
+    shared: bool
+    name: str
 
 
 @dataclass
@@ -131,16 +107,12 @@ class View:
     def search_example(self) -> str:
         return search_help.EXAMPLE[language()]
 
-    @property
-    def search_help(self) -> Markup:
-        return search_help.rendered(self.scope.kind)
-
-    @property
+    @cached_property
     def query(self) -> str:
         """What is asked, for the forms that keep it."""
         return urlencode(self.filter.with_().to_query())
 
-    @property
+    @cached_property
     def tabs(self) -> list[tuple[str, str, bool, str | None]]:
         """(label, address, whether it is this one, how many)."""
         labels = {around.ALL: _("Tous"), **{group.value: _(group.label) for group in StatusGroup}}
@@ -183,14 +155,57 @@ class View:
         return columns.shown(self.scope.kind, views.columns_of(current_user, self.scope.kind))
 
     @cached_property
-    def column_choices(self) -> list[tuple[columns.Column, bool]]:
+    def column_choices(self) -> tuple[tuple[columns.Column, bool], ...]:
         """(column, whether it is shown), the shown ones first, in their order."""
         rest = [column for column in columns.shown(self.scope.kind) if column not in self.columns]
-        return [*((column, True) for column in self.columns), *((column, False) for column in rest)]
+        return (*((column, True) for column in self.columns), *((column, False) for column in rest))
 
-    @cached_property
-    def form(self) -> FilterForm:
-        return form_of(self.filter, self.around.offered)
+    @property
+    def limits(self) -> list[int]:
+        return sorted({*LIMITS, self.filter.limit})
+
+    @property
+    def inputs(self) -> Markup:
+        """The filters under the headers."""
+        asked = self.filter
+        picked = HistoryFilter(
+            date_field=asked.date_field, period=asked.period, first=asked.first, last=asked.last, type=asked.type,
+            status=asked.status, attachment=asked.attachment, **_HOLES,
+        )  # fmt: skip
+        holes = {name: getattr(asked, name) for name in _HOLES}
+        holes |= {f"said_{name}": said for name, said in self.said.items()}
+        return kept("history/_filters.html", holes, picked=picked, columns=tuple(self.columns), zone=self.scope.zone)
+
+    def panel(self, count: Markup) -> Markup:
+        """The filters that stand under no column."""
+        asked, offered = self.filter, self.around.offered
+        picked = HistoryFilter(
+            segment=asked.segment, sender=asked.sender, by=asked.by, reason=asked.reason, resent=asked.resent,
+            treated=asked.treated, operator=hole("operator"),
+        )  # fmt: skip
+        segments, senders, people = (tuple(offered.get(name, ())) for name in ("segment", "sender", "by"))
+        return kept(
+            "history/_more.html", {"operator": asked.operator, "count": count}, picked=picked, names=tuple(self.more),
+            segments=segments, senders=senders, people=people,
+        )  # fmt: skip
+
+    def pick(self, oob: bool = False) -> Markup:
+        """The bar of the selection."""
+        link = self.asked.link if self.asked.discreet else None
+        holes = {
+            "query": self.selected_from, "page": ",".join([row.public_id for row in self.rows]),
+            "count": self.count_sentence, "link": link.public_id if link else "",
+        }  # fmt: skip
+        return kept(
+            "history/_select.html", holes, rows=len(self.rows), all=bool(self.page.previous or self.page.next), oob=oob,
+            formats=tuple(self.export_formats), allowed=tuple(p for p in Permission if current_user.may(p)),
+            discreet=self.asked.discreet, linked=link is not None,
+        )  # fmt: skip
+
+    @property
+    def view_links(self) -> tuple[ViewLink, ...]:
+        """The saved views that may be opened."""
+        return tuple(ViewLink(self.opening(v), v.public_id, v.shared, v.name) for v in self.around.views)
 
     @cached_property
     def _names(self) -> sentences.Names:
@@ -214,7 +229,7 @@ class View:
     def hint(self) -> str:
         return sentences.hint(self.filter)
 
-    @property
+    @cached_property
     def count_sentence(self) -> str:
         return sentences.count_sentence(self.page.count)
 
@@ -267,13 +282,6 @@ class View:
         }  # fmt: skip
 
     @property
-    def placeholders(self) -> dict[str, str]:
-        return {
-            "recipient": _("Nom ou adresse"), "subject": _("Mots de l'objet"), "session": _("Titre ou numéro"),
-            "contact": _("Nom"),
-        }  # fmt: skip
-
-    @property
     def export_formats(self) -> list[tuple[str, str, str]]:
         """(label, format, icon)."""
         icons = {
@@ -284,7 +292,8 @@ class View:
     @property
     def exports(self) -> list[tuple[str, str, str]]:
         whole = self.filter.with_()
-        formats = [(label, self.address(whole, format=name), icon) for label, name, icon in self.export_formats]
+        start = self.address(whole, format="")
+        formats = [(label, start + name, icon) for label, name, icon in self.export_formats]
         return [*formats, *attached.offered(self.asked)]
 
     @property

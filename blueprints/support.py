@@ -31,11 +31,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 import i18n
-from blueprints import keeping, problems
+from blueprints import keeping, problems, search_help
 from blueprints.keeping import kept
 from errors import Temporary
 from extensions import db, login, settings
 from history import short_links, views
+from history.form import form_of
 from i18n import _
 from models import Export, User
 from models.words import ALLOWED, Permission, Role
@@ -218,7 +219,9 @@ def setup(app: Flask) -> None:
         language=i18n.language,
         languages=i18n.LANGUAGES,
         settings=settings,
+        form_of=form_of,
         nav=nav,
+        search_help=search_help.rendered,
         sidebar=sidebar,
         ready_exports=ready_exports,
         theme=theme,

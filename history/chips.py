@@ -75,7 +75,7 @@ def _outcome(facts: Facts, now: datetime) -> Iterator[Shown]:
     if facts.status is Status.FAILED and facts.reason in (Reason.CANCELLED, Reason.TOO_LATE):
         yield Shown(Chip.CANCELLED if facts.reason is Reason.CANCELLED else Chip.TOO_LATE)
     if facts.status is Status.SENT:
-        if facts.marks & Mark.DELAYED:
+        if facts.marks and facts.marks & Mark.DELAYED:
             yield Shown(Chip.DELAYED)
         if is_final(facts, now):
             yield Shown(Chip.NOT_CONFIRMED)
@@ -84,6 +84,8 @@ def _outcome(facts: Facts, now: datetime) -> Iterator[Shown]:
 
 
 def _reported(facts: Facts) -> Iterator[Shown]:
+    if not facts.marks:  # most have none, and bits of an enumeration are slow to test
+        return
     if facts.marks & Mark.COMPLAINED:
         yield Shown(Chip.COMPLAINT)
     if facts.marks & Mark.AUTO_REPLIED:
@@ -98,5 +100,5 @@ def _reported(facts: Facts) -> Iterator[Shown]:
 def _family(facts: Facts) -> Iterator[Shown]:
     if facts.is_resend:
         yield Shown(Chip.OWN_COPY if facts.marks & Mark.OWN_COPY else Chip.IS_RESEND)
-    if facts.marks & Mark.RESENT:
+    if facts.marks and facts.marks & Mark.RESENT:
         yield Shown(Chip.RESENT)

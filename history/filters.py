@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -136,7 +136,11 @@ class HistoryFilter:
     def with_(self, **changes: Any) -> Self:
         """The same question with other values. Any change but the cursor's goes back to the first page."""
         changes.setdefault("cursor", "")
-        return replace(self, **changes)
+        if not changes.keys() <= vars(self).keys():
+            raise TypeError(f"no such field: {', '.join(changes.keys() - vars(self).keys())}")
+        made = object.__new__(type(self))  # as dataclasses.replace would, which takes three times as long: pages
+        vars(made).update(vars(self) | changes)  # make twenty addresses
+        return made
 
     def of_numbers(self, numbers: Iterable[str]) -> Self:
         """The e-mails of those numbers in the same order, whatever else was asked."""
