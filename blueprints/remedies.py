@@ -67,6 +67,7 @@ class Remedy:
     reply: Event | None = None  # bad news in its own words, a server's or our own side's
     letter: str = ""
     phone: str = ""
+    record: str = ""  # where who may not resend corrects the address for the e-mails to come
     assistance: str = ""
     assistance_missing: bool = False
 
@@ -82,6 +83,8 @@ def remedy(detail: Detail) -> Remedy | None:
     said.reply = reply_of(detail)
     if row.status in FAILURES and not (row.reason and row.reason.silent):
         said.phone = detail.phone
+        if row.reason in WRONG_ADDRESS and row.contact_id and not current_user.may(Permission.RESEND):
+            said.record = url_for("contacts.edit", public_id=row.contact_id)
         if _refused_by_them(row.status, row.reason, said.reply):
             said.letter = _letter(detail, said.reply)
         if settings().support_email:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import mail
-from blueprints.remedies import _FOR_ADMINS, sending_host
+from blueprints.remedies import _FOR_ADMINS, WRONG_ADDRESS, sending_host
 from extensions import db
 from history.detail import Event
 from mail.fold import Fact
@@ -70,6 +70,17 @@ def test_every_reason_says_what_happened_and_shows_one_button(
     assert panel(client).xpath(".//pre[contains(., 'said by the server')]")
     if first.tag == "a":
         client.get(first.get("href").partition("#")[0])
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_who_may_not_resend_can_correct_the_record(client: Any, cassiopee: Any, reason: Reason) -> None:
+    email = failed(cassiopee, reason)
+    for person in (cassiopee.staff, cassiopee.admin):
+        client.sign_in(person).get(f"/emails/{email.public_id}")
+        links = panel(client).xpath(".//a[contains(., 'Corriger la fiche')]")
+        assert len(links) == (reason in WRONG_ADDRESS and person is cassiopee.staff)
+        for link in links:
+            client.get(link.get("href"))
 
 
 @pytest.mark.parametrize("reason", list(Reason))

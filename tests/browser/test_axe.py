@@ -32,7 +32,7 @@ PAGES = (
     "{session}/evaluations/hot", "{session}/evaluations/hot/emails/new?who=all", "/programmes", "/programmes/new",
     "/contacts/trainers", "/contacts/customers", "/contacts/funders", "/contacts/learners/new", "{contact}",
     "{contact}/edit", "{contact}/emails", "/contacts/import", "/emails",
-    "/emails?status=error&recipient=nobody-at-all", "{email}",
+    "/emails?status=error&recipient=nobody-at-all", "{email}", "{blocked}", "{blocked}/assistance",
     "/settings", "/settings/senders", "/settings/senders/new", "/settings/users", "/settings/users/new",
     "/settings/tokens", "/settings/tokens/new", "/settings/webhooks", "/settings/webhooks/new",
     "/settings/templates", "{template}", "{template}/versions", "{template}/versions/1", "/settings/look",
@@ -62,6 +62,7 @@ def places(one) -> dict[str, str]:
         ("session", "/sessions", r"/sessions/S-\w+"),
         ("contact", "/contacts/learners", r"/contacts/C-\w+"),
         ("email", "/emails?status=error", r"/emails/E-\w+"),
+        ("blocked", "/emails?reason=blocked", r"/emails/E-\w+"),
         ("template", "/settings/templates", r"/settings/templates/T-\w+"),
         ("opportunity", "/opportunities", r"/opportunities/O-\w+"),
     ):
