@@ -1,4 +1,4 @@
-"""cancel, send_now, call_off_late: what a person or the calendar decides about an e-mail that waits in the outbox.
+"""cancel, send_now, call_off_…: what a person, the calendar or quarantine decides about what waits in the outbox.
 
 Only an entry that nobody has leased moves, so that no e-mail is cancelled while it may be on the line: from the moment
 a worker holds it, the answer is no. Beside mail.outbox the only writer of outbox_entry.
@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from sqlalchemy import text
 
 from extensions import db, on_commit, ring
-from mail import mime
+from mail import mime, quarantine
 from mail.fold import Fact
 from mail.tracking import record
 from models import Email, EmailContent, User
@@ -85,4 +85,30 @@ def call_off_late(now: datetime) -> int:
     record(
         [Fact(row.email_id, EventKind.NOT_SENT, "reaper", "too late", row.not_after, Reason.TOO_LATE) for row in gone]
     )
+    return len(gone)
+
+
+_HELD = """
+WITH held AS (
+  SELECT entry.email_id, jsonb_build_object(
+    'because', held.reason, 'since', held.shown_at, 'shown_by', shown.public_id) AS story
+  FROM outbox_entry AS entry
+  JOIN suppression AS held ON held.organisation_id = entry.organisation_id AND held.address = lower(entry.recipient)
+    AND held.lifted_at IS NULL
+  LEFT JOIN email AS shown ON shown.id = held.email_id
+  WHERE entry.state = :waiting LIMIT 5000 FOR UPDATE OF entry SKIP LOCKED
+), gone AS (
+  DELETE FROM outbox_entry USING held WHERE outbox_entry.email_id = held.email_id RETURNING outbox_entry.email_id
+)
+SELECT held.email_id, held.story, clock_timestamp() AS now FROM held JOIN gone ON gone.email_id = held.email_id
+"""
+
+
+def call_off_held() -> int:
+    """Take back what waits for an address that has gone into quarantine meanwhile, in the caller's transaction.
+
+    Returns how many e-mails that were; each has failed with the reason suppressed, as if it were asked for now.
+    """
+    gone = db.session.execute(text(_HELD), _WAITING).all()
+    record([quarantine.not_sent(row.email_id, row.now, row.story) for row in gone])
     return len(gone)

@@ -132,6 +132,8 @@ def send_due(now: datetime | None = None, seconds: float = 20.0) -> int:
     """
     began = time.monotonic()
     call_off_late(now)
+    scheduled.call_off_held()
+    db.session.commit()
     now = now or clock.now()
     query = select(PlannedEmail.training_session_id).where(
         PlannedEmail.state == PlanState.PLANNED, PlannedEmail.due_at <= now

@@ -267,6 +267,7 @@ class Posted(Answer):
 
     id: str
     status: StatusCode
+    reason: ReasonCode | None
     recipient: str
     name: str
     subject: str

@@ -34,12 +34,12 @@ from blueprints.problems import Problem, of_mistake
 from documents import blobs
 from errors import UserMistake
 from extensions import db, settings
-from mail import headers
+from mail import headers, quarantine
 from mail.compose import Draft, File
 from mail.resend import Ask, Mode, resend, resendable
 from mail.words_of_html import words_of
 from models import Address, AuditAction, Contact, Email, Sender, Template, TrainingSession
-from models.words import Status
+from models.words import Reason, Status
 from people import audit
 from people.tokens import Access
 
@@ -62,7 +62,8 @@ def post_emails(idempotency: Idempotency, asked: EmailsRequest) -> Response:
     """Send an e-mail to one or many.
 
     Each recipient gets an e-mail of their own, with a status of its own. Accepted means kept for good: workers send it
-    within seconds. With Idempotency-Key a request may be repeated until it is answered.
+    within seconds. With Idempotency-Key a request may be repeated until it is answered. What goes to an address in
+    quarantine is kept too, and has failed at once: status failed, reason suppressed.
     """
     _check_words(asked)
     key, replayed = replays.request_key(idempotency.key, request.get_data())
@@ -130,7 +131,7 @@ def post_resend(email_id: str, idempotency: Idempotency, asked: ResendRequest) -
     """Send an e-mail again: a new e-mail with the same content, to the same address or a corrected one.
 
     Or made anew, with words above it, later. 409 while the first one is still on its way, and where what it was about
-    is gone.
+    is gone. To an address in quarantine the new e-mail fails at once, with reason suppressed.
     """
     email = own(Email, email_id)
     if asked.to:
@@ -174,8 +175,10 @@ def _moment(text: str | None) -> datetime | None:
 
 def _posted(email: Email, address: str, name: str, contact: str | None, session: str | None) -> Posted:
     # A repeated request gets the first answer again: that of the moment when it was asked for.
+    held = email.status_source == quarantine.SOURCE
     return Posted(
-        id=email.public_id, status=Status.REQUESTED, recipient=address, name=name, subject=email.subject,
+        id=email.public_id, status=Status.FAILED if held else Status.REQUESTED,
+        reason=Reason.SUPPRESSED if held else None, recipient=address, name=name, subject=email.subject,
         type=email.type, contact=contact, session=session, created_at=email.created_at,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, func, select, text
 
 from extensions import db
-from mail import post, quarantine, record, resend
+from mail import post, quarantine, record, resend, scheduled
 from mail.compose import Draft
 from mail.fold import Fact
 from models import DeliveryEvent, Email, OutboxEntry, Suppression, WebhookDelivery
@@ -296,3 +296,30 @@ def test_recording_is_one_statement_still(cassiopee: House) -> None:
     ran = statements(lambda: record([fact]))
     assert len(ran) == 1 and "suppression" in ran[0]
     assert db.session.execute(text("SELECT count(*) FROM suppression")).scalar_one() == 0
+
+
+def test_what_waits_for_an_address_that_goes_into_quarantine_is_called_off(cassiopee: House, boreale: House) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+
+    def later(house: House, recipient: str) -> Email:
+        drafts = [Draft(recipient, "", None, None, "free", "Bonjour", "", "Bonjour\n")]
+        (email,) = post(drafts, organisation=house.organisation, sender=house.sender, by=house.staff,
+                        request_key=next(_keys), send_at=tomorrow)  # fmt: skip
+        db.session.commit()
+        return email
+
+    mine, other, theirs = (later(cassiopee, "Perdu@client.example"), later(cassiopee, "autre@client.example"),
+                           later(boreale, "perdu@client.example"))  # fmt: skip
+    (first,) = ask(cassiopee, "perdu@client.example")
+    db.session.execute(text("DELETE FROM outbox_entry WHERE email_id = :id"), {"id": first.id})
+    assert scheduled.call_off_held() == 0
+    news(said(first, K.REFUSED, R.USER_UNKNOWN, code=550))
+    assert len(statements(scheduled.call_off_held)) == 2
+    db.session.commit()
+    assert (mine.status, mine.reason) == (Status.FAILED, R.SUPPRESSED)
+    (fact,) = db.session.scalars(
+        select(DeliveryEvent).where(DeliveryEvent.email_id == mine.id, DeliveryEvent.kind == K.NOT_SENT)
+    )
+    assert fact.source == "quarantine" and fact.data["shown_by"] == first.public_id
+    assert [db.session.get(OutboxEntry, one.id) is None for one in (mine, other, theirs)] == [True, False, False]
+    assert scheduled.call_off_held() == 0
