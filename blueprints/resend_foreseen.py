@@ -71,13 +71,13 @@ def foreseen(email: Email, to: str, by: User) -> dict[Mode, Way]:
 
 def _compare(way: Way, email: Email, content: EmailContent | None, made: Made) -> None:
     draft = made.draft
-    way.subject = draft.subject if draft.subject != email.subject else ""
+    way.subject = draft.subject if _bare(draft.subject) != _bare(email.subject) else ""
     old = db.session.get_one(Sender, email.sender_id)
     way.sender = made.sender.address if made.sender.id != old.id else ""
     if content is not None:
         was = _settled(copying.text_of(content.skeleton) or mime.shown(content.skeleton).text or "")
         now = _settled(draft.text)
-        way.text = compared(was, now) if was != now else []
+        way.text = compared(was, now) if _bare(was) != _bare(now) else []
     way.files = _files(email, made.files)
 
 
@@ -98,6 +98,11 @@ def _files(email: Email, now: Sequence[anew.Attached]) -> list[FileChange]:
         if name not in names and sha256 not in kept:
             found.append(FileChange(name, _(_LEFT_OUT)))
     return found
+
+
+def _bare(text: str) -> str:
+    """Words alone: blanks of another width are no difference."""
+    return " ".join(text.split())
 
 
 def _settled(text: str) -> str:

@@ -107,9 +107,9 @@ def _said(asked: Ask, fixed: Contact | None) -> str:
     if asked.own_copy:
         return _("La copie part à %(address)s.", address=asked.to)
     if asked.send_at is not None:
-        said = _("L'e-mail repartira à %(address)s : voici le nouveau.", address=asked.to)
+        said = _("L'e-mail partira à %(address)s à l'heure choisie.", address=asked.to)
     else:
-        said = _("L'e-mail est renvoyé à %(address)s : voici le nouveau.", address=asked.to)
+        said = _("L'e-mail est renvoyé à %(address)s.", address=asked.to)
     return f"{said} {_('La fiche de %(name)s est corrigée.', name=fixed.name)}" if fixed else said
 
 

@@ -15,6 +15,11 @@ from history.untreated import COUNTS
 from models.words import EmailType, Mark, Reason, Status
 
 MOST = 50
+# What is of use only until its session ends; a certificate or an opinion's question is as good afterwards.
+_BEFORE_THE_END = frozenset(type.value for type in (
+    EmailType.FREE, EmailType.CONVOCATION, EmailType.CONVOCATION_REMINDER, EmailType.EVALUATION_PRE,
+    EmailType.WELCOME_BOOKLET, EmailType.RULES,
+))  # fmt: skip
 _READ = f"""
 SELECT email.public_id, email.created_at, email.type, email.subject, email.status, email.reason, email.attachment_count,
        training.title, training.ends_on, training.state = 'cancelled' AS called_off,
@@ -35,7 +40,8 @@ ORDER BY email.created_at DESC, email.id DESC LIMIT :most"""
 @dataclass(frozen=True)
 class Other:
     """One e-mail that failed at the same address. `again_at`: the same was sent anew since, and has not failed;
-    `over`: its session has ended, or will not be."""
+    `over`: its session has ended and it is of no
+    use then, or the session will not be."""
 
     public_id: str
     at: datetime
@@ -70,7 +76,9 @@ def failed_at(organisation_id: int, address: str, *, old: int, new: int, today: 
         Other(
             row.public_id, row.created_at, row.type, row.subject, Status(row.status),
             Reason(row.reason) if row.reason else None, row.attachment_count, row.title or "",
-            bool(row.called_off) or (row.ends_on is not None and row.ends_on < today), row.again_at,
+            bool(row.called_off)
+            or (row.type in _BEFORE_THE_END and row.ends_on is not None and row.ends_on < today),
+            row.again_at,
         )
         for row in found
     ]  # fmt: skip
