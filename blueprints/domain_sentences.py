@@ -48,7 +48,8 @@ def _dkim(finding: Finding, service: Service) -> list[str]:
 
 def _dmarc(finding: Finding, service: Service) -> list[str]:
     about = finding.details
-    lines = [_(_POLICIES[about["policy"]])] if about["policy"] else []
+    asks = _POLICIES.get(about["policy"])
+    lines = [_(asks)] if asks else []
     if about["by_spf"] or about["by_dkim"]:
         by = "SPF" if not about["by_dkim"] else "DKIM" if not about["by_spf"] else "SPF, DKIM"
         lines.append(_("Vos e-mails passent ce contrôle (par %(by)s).", by=by))
