@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from blueprints.history_asked import Asked
 from documents import blobs
+from documents.file_names import readable
 from history import export_jobs
 from history.rows import Row
 from i18n import _, size_filter
@@ -38,9 +39,10 @@ def files_of(row: Row) -> list[dict[str, Any]]:
         nails += nail
         address = url_for("attachments.file", **at)
         listed.append({
-            "id": f"{row.public_id}-file-{one.position}", "position": one.position, "name": one.filename,
+            "id": f"{row.public_id}-file-{one.position}", "position": one.position, "name": readable(one.filename),
             "size": size_filter(one.size), "icon": _icon(kind), "href": address,
-            "download": f"{address}?download=1", "thumbnail": address if nail and nails <= _MOST_THUMBNAILS else "",
+            "download": f"{address}?download=1",
+            "thumbnail": url_for("attachments.thumbnail", **at) if nail and nails <= _MOST_THUMBNAILS else "",
             "view": url_for("attachments.view", **at) if kind in blobs.SHOWN_IN_PLACE else "",
             "frame": url_for("attachments.frame", **at), "is_image": kind.startswith("image/"),
         })  # fmt: skip

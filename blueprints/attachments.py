@@ -16,6 +16,7 @@ from blueprints.attached import files_of
 from blueprints.downloads import download, shown_in_place, streamed
 from blueprints.support import allow, page
 from documents import blobs, pictures
+from documents.file_names import readable
 from errors import Permanent
 from extensions import db
 from history import Scope, archive, detail, export, export_jobs, sentences, short_links
@@ -30,7 +31,11 @@ blueprint = Blueprint("attachments", __name__)
 
 # The page in the page that shows one file: nothing of the file runs or loads anything.
 _FRAME_POLICY = (
-    "default-src 'none'; img-src 'self'; style-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; img-src 'self'; style-src 'self'; font-src 'self'; frame-ancestors 'self'; base-uri 'none'; "
+    "form-action 'none'"
+)
+_NOTHING = bytes.fromhex(  # a GIF of one transparent pixel
+    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
 )
 
 
@@ -50,18 +55,32 @@ def file(public_id: str, position: int) -> Response:
     return response.make_conditional(request)
 
 
+@blueprint.get("/<public_id>/attachments/<int:position>/thumbnail")
+@allow(Permission.READ)
+def thumbnail(public_id: str, position: int) -> Response:
+    """The image for a place as large as a nail; nothing to see where it is none or asks for too much. (An image element
+    draws whatever it gets, whatever its type and disposition say.)"""
+    found = _file(public_id, position)
+    try:
+        if found.media_type.startswith("image/") and _drawable(found):
+            return file(public_id, position)
+    except Permanent:  # said where it is opened
+        pass
+    return shown_in_place(Response(_NOTHING), "nothing.gif", "image/gif")
+
+
 @blueprint.get("/<public_id>/attachments/<int:position>/view")
 @allow(Permission.READ)
 def view(public_id: str, position: int) -> Response:
     """One file looked at on a page of its own: what opens over the e-mail where there is script."""
-    found = _file(public_id, position)
+    _file(public_id, position)
     (row,) = detail.rows_of(current_user.organisation_id, [public_id])
     listed = files_of(row)
     here = next((n for n, one in enumerate(listed) if one["position"] == position), 0)
     beside = [listed[n] if 0 <= n < len(listed) else None for n in (here - 1, here + 1)]
     return page(
-        "attachments/view.html", email=row, file=found, shown=listed[here], before=beside[0], after=beside[1],
-        number=here + 1, count=len(listed),
+        "attachments/view.html", email=row, name=listed[here]["name"], shown=listed[here], before=beside[0],
+        after=beside[1], number=here + 1, count=len(listed),
     )  # fmt: skip
 
 
@@ -81,7 +100,9 @@ def frame(public_id: str, position: int) -> Response:
     if not why and found.media_type == "application/pdf":
         return file(public_id, position)
     address = url_for("attachments.file", public_id=public_id, position=position)
-    response = make_response(render_template("attachments/frame.html", name=found.filename, address=address, why=why))
+    response = make_response(
+        render_template("attachments/frame.html", name=readable(found.filename), address=address, why=why)
+    )
     response.headers["Content-Security-Policy"] = _FRAME_POLICY
     response.headers["Cache-Control"] = "private, no-store"
     return response

@@ -11,6 +11,7 @@ from flask import Flask, current_app, g
 from werkzeug.wrappers import Response
 
 import i18n
+from documents.file_names import readable
 
 # Nothing in a file runs or loads anything; our own pages may frame it.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; object-src 'self'; frame-ancestors 'self'"
@@ -49,6 +50,7 @@ def streamed(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _named(response: R, name: str, media_type: str, in_place: bool) -> R:
+    name = readable(name, "_")
     plain = re.sub(r"[^ !#$&+\-.0-9A-Z^_`a-z{}~]", "_", name)[:150] or "piece"
     how = "inline" if in_place else "attachment"
     response.headers["Content-Type"] = media_type

@@ -37,6 +37,12 @@ def safe(name: str, otherwise: str = "piece") -> str:
     return _cut(stem, LONGEST - len((dot + extension).encode())) + dot + extension
 
 
+def readable(name: str, instead: str = "\ufffd") -> str:
+    """The name as people may read it: what cannot be seen, and what turns the direction of writing so that .exe reads
+    as .pdf, stands as `instead`."""
+    return "".join(instead if unicodedata.category(c) in _UNSEEN else c for c in name)
+
+
 def _cut(text: str, most: int) -> str:
     """The beginning of `text` within `most` bytes, no character cut in two."""
     return text.encode()[:most].decode(errors="ignore").rstrip(" .") or "_"

@@ -151,12 +151,12 @@ def _cassiopee(organisation: Organisation) -> None:
     opportunities.keep(organisation, companies, today)
     _history(organisation, plans, chance)
     documents.fill(organisation, plans)
-    enclosed.keep(organisation, plans[7][0], trainers[1])
     dealing.keep(organisation, soon)
     quarantine.keep(organisation)
     quarantine.complain(organisation)
     mistyped.keep(organisation, companies[0], [plans[6][0], plans[10][0]])
     reasons.keep(organisation, examples, theirs_too, lambda run, one, at: _files("convocation", run, one, at))
+    enclosed.keep(organisation, plans[7][0], trainers[1])
 
 
 def _examples(

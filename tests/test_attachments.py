@@ -25,6 +25,7 @@ BOMB = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 64_000, 48_000)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
 SHEET = b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00" + bytes(40)
 HOSTILE = '../../<img src=x onerror=alert(1)>\u202e"gpj.pdf'
+READ = HOSTILE.replace("\u202e", "\ufffd")
 
 
 def carrying(house: Any, *files: tuple[bytes, str], **values: Any) -> Any:
@@ -37,12 +38,12 @@ def test_an_opened_email_lists_its_files(client: Browser, cassiopee: Any) -> Non
     client.get(f"/emails/{email.public_id}")
     shown = client.html.xpath("//section[@class='attached']")[0]
     assert [li.xpath("string(.//bdi)") for li in shown.xpath(".//li")] == [
-        "Convocation.pdf", "Plan.png", "Émargement.xlsx", HOSTILE,
+        "Convocation.pdf", "Plan.png", "Émargement.xlsx", READ,
     ]  # fmt: skip
     here = f"/emails/{email.public_id}/attachments"
     assert shown.xpath(".//li[1]//a/@href") == [f"{here}/1/view", f"{here}/1/view", f"{here}/1?download=1"]
     assert shown.xpath(".//li[3]//a/@href") == [f"{here}/3?download=1", f"{here}/3?download=1"]
-    assert shown.xpath(".//li[2]//img/@src") == [f"{here}/2"] and not shown.xpath(".//li[1]//img")
+    assert shown.xpath(".//li[2]//img/@src") == [f"{here}/2/thumbnail"] and not shown.xpath(".//li[1]//img")
     assert shown.xpath(".//iframe/@src") == [f"{here}/{n}/frame" for n in (1, 2, 4)]
     assert all(frame.get("loading") == "lazy" and frame.get("title") for frame in shown.xpath(".//iframe"))
     assert shown.xpath(".//p//a/@href") == [f"/emails/{email.public_id}/attachments.zip"]
@@ -59,7 +60,7 @@ def test_a_file_is_looked_at_on_a_page_of_its_own(client: Browser, cassiopee: An
     assert client.html.xpath("//a[@rel]/@href") == [f"{here}/1/view", f"{here}/3/view"]
     assert "Pièce 2 sur 3" in client.text()
     client.get(f"{here}/3/view")
-    assert HOSTILE in client.text()
+    assert READ in client.text()
     client.get(f"{here}/4/view", status=404)
 
 
@@ -90,6 +91,17 @@ def test_the_viewer_frames_only_what_can_be_drawn(
         assert images[0].get("src") == f"/emails/{email.public_id}/attachments/1" and images[0].get("alt") == name
     raw = client.get(f"/emails/{email.public_id}/attachments/1")
     assert raw.headers["Content-Disposition"].startswith("attachment" if said else "inline")
+
+
+@pytest.mark.parametrize(("data", "drawn"), [(PNG, True), (BOMB, False), (PDF, False), (SVG, False)])
+def test_a_thumbnail_is_never_of_what_asks_for_too_much(
+    client: Browser, cassiopee: Any, data: bytes, drawn: bool
+) -> None:
+    email = carrying(cassiopee, (data, "a.png"))
+    client.sign_in(cassiopee.staff)
+    answer = client.get(f"/emails/{email.public_id}/attachments/1/thumbnail")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert (answer.data == data) is drawn and (answer.data[:6] == b"GIF89a") is not drawn
 
 
 def test_lost_and_damaged_files_are_said_to_be(client: Browser, cassiopee: Any) -> None:
@@ -167,7 +179,7 @@ def test_nothing_of_anothers(client: Browser, cassiopee: Any, boreale: Any) -> N
     session = make_session(cassiopee, "Secret")
     email = carrying(cassiopee, (b"%PDF-1.4 secret", "Secret.pdf"), training_session_id=session.id)
     client.sign_in(boreale.admin)
-    for path in ("attachments/1", "attachments/1/view", "attachments/1/frame", "attachments.zip"):
+    for path in (*(f"attachments/1{end}" for end in ("", "/view", "/frame", "/thumbnail")), "attachments.zip"):
         client.get(f"/emails/{email.public_id}/{path}", status=404)
         client.get(f"/emails/{email.public_id}/{path}", status=404, htmx=True)
     client.get(f"/emails/attachments?in={session.public_id}", status=404)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from documents.file_names import LONGEST, Unique, safe
+from documents.file_names import LONGEST, Unique, readable, safe
 
 SAMPLES = Path(os.environ.get("SILLAGE_SAMPLES", "../shared/samples"))
 NAMES = [
@@ -33,6 +33,11 @@ NAMES = [
 @pytest.mark.parametrize(("name", "expected"), NAMES)
 def test_names(name: str, expected: str) -> None:
     assert safe(name) == expected
+
+
+def test_what_cannot_be_seen_is_shown() -> None:
+    assert readable("facture\u202efdp.exe") == "facture\ufffdfdp.exe" and readable("Été (1).pdf") == "Été (1).pdf"
+    assert readable("a\r\nb\u200b.pdf", "_") == "a__b_.pdf"
 
 
 def fits_every_disk(name: str) -> None:
