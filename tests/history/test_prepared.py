@@ -1,0 +1,67 @@
+"""Statements that are kept give what freshly built ones give, and hold nobody's words, days or ids."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from sqlalchemy import select
+
+from extensions import db
+from history import HistoryFilter, Scope, around, pages, prepared
+from history.query import Question
+from models import User
+from tests.history.making import NOW, make_contact, make_email, make_session
+
+QUERIES = (
+    "", "sort=date", "status=error", "type=free&status=sent", "recipient=petit", "recipient=élodie+pe",
+    "recipient=50%25_x", "recipient=e.petit@cantine.example", "subject=carte+expirée", "session=incendie",
+    "session=S-fire", "contact=C-petit", "contact=petit", "operator=cantine.example", "by=admin@cassiopee.example",
+    "sender=a@b.example", "from=2026-11-01&to=2026-11-30", "date_field=sent&from=2026-11-01", "treated=no",
+    "resent=yes",
+)  # fmt: skip
+
+
+@pytest.fixture
+def filled(cassiopee: Any) -> Any:
+    session = make_session(cassiopee, "Sécurité incendie", public_id="S-fire")
+    petit = make_contact(cassiopee, "Élodie Petit", public_id="C-petit")
+    for number in range(3):
+        make_email(cassiopee, subject=f"Carte expirée {number}", contact_id=petit.id, training_session_id=session.id)
+    db.session.commit()
+    return cassiopee
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_kept_statements_answer_as_fresh_ones(filled: Any, query: str) -> None:
+    asked = HistoryFilter.from_query([*parse_qsl(query), ("limit", "2")])
+    scope = Scope(filled.id)
+    user = db.session.scalars(select(User).where(User.organisation_id == filled.id)).first()
+    for _again in range(2):
+        kept, fresh = prepared.question(scope, asked, NOW), Question(scope, asked, NOW)
+        assert isinstance(kept, prepared.Ready)
+        assert _shown(pages.answer(kept, asked)) == _shown(pages.answer(fresh, asked))
+        found = [around.read(one, user, tabs=True, count=True, beside=True) for one in (kept, fresh)]
+        assert found[0] == found[1]
+
+
+def _shown(page: Any) -> Any:
+    return [row.public_id for row in page.rows], page.count, page.previous, page.next
+
+
+def test_questions_of_one_form_are_one_statement(filled: Any, boreale: Any) -> None:
+    def statement(scope: Scope, query: str) -> Any:
+        return prepared.question(scope, HistoryFilter.from_query(parse_qsl(query)), NOW).statements  # type: ignore[attr-defined]
+
+    first = statement(Scope(filled.id), "recipient=petit&from=2026-11-01")
+    assert statement(Scope(boreale.id), "recipient=durand&from=2025-01-31") is first
+    assert statement(Scope(filled.id), "recipient=pe&from=2026-11-01") is not first  # too short for its index
+    assert statement(Scope(filled.id), "recipient=petit+el&from=2026-11-01") is not first
+
+
+def test_a_kept_statement_cannot_hold_what_python_makes_of_a_text() -> None:
+    text = prepared.Typed("qxz", "recipient")
+    with pytest.raises(TypeError):
+        text.lower()
+    assert [part.name for part in text.split()] == ["recipient 0"]
