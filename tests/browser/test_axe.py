@@ -38,6 +38,8 @@ PAGES = (
     "/settings/templates", "{template}", "{template}/versions", "{template}/versions/1", "/settings/look",
     "{session}/planned", "{session}/planned?show=past", "{session}/automations", "/settings/automations", "/events",
     "/events?type=nothing", "/settings/billing", "/settings/billing/new",
+    "/settings/quarantine", "/settings/quarantine?state=lifted", "/settings/quarantine?address=nobody-at-all",
+    "{quarantined}", "{stopped}", "{uncertain}",
     "/settings/audit", "/settings/audit?action=emails", "/settings/audit?subject=nobody-at-all",
     "/account", "/todo", "/todo?who=mine", "/todo?cause=spam&domain=none",
     "/views", "/segments", "/segments/new", "/exports", "/exports/new",
@@ -63,6 +65,9 @@ def places(one) -> dict[str, str]:
         ("contact", "/contacts/learners", r"/contacts/C-\w+"),
         ("email", "/emails?status=error", r"/emails/E-\w+"),
         ("blocked", "/emails?reason=blocked", r"/emails/E-\w+"),
+        ("stopped", "/emails?reason=suppressed", r"/emails/E-\w+"),
+        ("uncertain", "/emails?status=uncertain", r"/emails/E-\w+"),
+        ("quarantined", "/settings/quarantine", r"/settings/quarantine/Q-\w+"),
         ("template", "/settings/templates", r"/settings/templates/T-\w+"),
         ("opportunity", "/opportunities", r"/opportunities/O-\w+"),
     ):
