@@ -44,8 +44,8 @@ _NOTHING = bytes.fromhex(  # a GIF of one transparent pixel
 def file(public_id: str, position: int) -> Response:
     """One file: in the browser where that is safe, else (and with ?download=1) to be saved."""
     found = _file(public_id, position)
-    shown = "download" not in request.args and _drawable(found)
     try:
+        shown = "download" not in request.args and blobs.may_show(found.sha256, found.media_type)
         response = Response(blobs.open(found.sha256))
     except Permanent:
         abort(410)
@@ -62,7 +62,7 @@ def thumbnail(public_id: str, position: int) -> Response:
     draws whatever it gets, whatever its type and disposition say.)"""
     found = _file(public_id, position)
     try:
-        if found.media_type.startswith("image/") and _drawable(found):
+        if found.media_type.startswith("image/") and blobs.may_show(found.sha256, found.media_type):
             return file(public_id, position)
     except Permanent:  # said where it is opened
         pass
@@ -91,7 +91,7 @@ def frame(public_id: str, position: int) -> Response:
     found = _file(public_id, position)
     why = ""
     try:
-        if not _drawable(found):
+        if not blobs.may_show(found.sha256, found.media_type):
             why = _why_not(found)
         else:
             blobs.open(found.sha256)
@@ -154,15 +154,6 @@ def of_list() -> Response:
 def _file(public_id: str, position: int) -> detail.File:
     found = detail.attachment(current_user.organisation_id, public_id, position) if position < 32_768 else None
     return found or abort(404)
-
-
-def _drawable(found: detail.File) -> bool:
-    """Whether a browser may show it. Raises Permanent for an image whose bytes are gone."""
-    if found.media_type not in blobs.SHOWN_IN_PLACE:
-        return False
-    if not found.media_type.startswith("image/"):
-        return True
-    return pictures.drawable(blobs.head(found.sha256, pictures.HEAD), found.media_type)
 
 
 def _why_not(found: detail.File) -> str:

@@ -211,7 +211,7 @@ def file(public_id: str, document_id: str) -> Response:
     except Permanent:
         abort(410)
     blob = document.blob
-    shown = blob.media_type in blobs.SHOWN_IN_PLACE and "download" not in request.args
+    shown = "download" not in request.args and blobs.may_show(blob.sha256, blob.media_type)
     response.headers["Content-Length"] = str(blob.size)
     response = (shown_in_place if shown else download)(response, document.filename, blob.media_type)
     response.set_etag(document.sha256)

@@ -194,7 +194,8 @@ def file(public_id: str, document_id: str) -> Response:
     opportunity = get_or_404(Opportunity, public_id)
     document = next((one for one in quotes(opportunity) if one.public_id == document_id), None) or abort(404)
     media_type = document.blob.media_type
-    deliver = downloads.shown_in_place if media_type in blobs.SHOWN_IN_PLACE else downloads.download
+    shown = blobs.may_show(document.sha256, media_type)
+    deliver = downloads.shown_in_place if shown else downloads.download
     return deliver(Response(blobs.open(document.sha256)), document.filename, media_type)
 
 

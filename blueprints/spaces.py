@@ -108,7 +108,8 @@ def file(token: str, email_id: str, position: int) -> Response:
     except Permanent:
         abort(410)
     spaces.visited(space, name[:200], request.user_agent.string)
-    deliver = shown_in_place if media_type in blobs.SHOWN_IN_PLACE and "download" not in request.args else download
+    shown = "download" not in request.args and blobs.may_show(sha256, media_type)
+    deliver = shown_in_place if shown else download
     response = deliver(response, name, media_type)
     response.headers["Content-Length"] = str(size)
     return _quiet(response)

@@ -17,7 +17,7 @@ from typing import IO
 import puremagic
 from sqlalchemy.dialects.postgresql import insert
 
-from documents import vault
+from documents import pictures, vault
 from errors import Permanent, Temporary, UserMistake
 from extensions import db, settings
 from models import Blob
@@ -161,6 +161,14 @@ def read(sha256: str) -> bytes:
 def head(sha256: str, size: int) -> bytes:
     """The first `size` bytes, or all there are; unproved. Raises Permanent where they are gone."""
     return vault.head(sha256, size)
+
+
+def may_show(sha256: str, media_type: str) -> bool:
+    """Whether a browser may be asked to show it in place: a PDF, or an image of no more pixels than it can draw. Raises
+    Permanent for an image whose bytes are gone."""
+    if media_type not in SHOWN_IN_PLACE or not media_type.startswith("image/"):
+        return media_type in SHOWN_IN_PLACE
+    return pictures.drawable(head(sha256, pictures.HEAD), media_type)
 
 
 def describe(sha256: str) -> Stored | None:

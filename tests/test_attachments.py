@@ -106,13 +106,14 @@ def test_a_thumbnail_is_never_of_what_asks_for_too_much(
 
 def test_lost_and_damaged_files_are_said_to_be(client: Browser, cassiopee: Any) -> None:
     gone = make_email(cassiopee, files=(("a.pdf", "application/pdf", "c" * 64),))
+    drawn = make_email(cassiopee, files=(("a.png", "image/png", "d" * 64),))
     own = PNG + b"of this test"
     damaged = carrying(cassiopee, (own, "a.png"))
     stored = blobs.store(own, "a.png").sha256
     path = config().blob_folder / stored[:2] / stored[2:4] / stored
     path.write_bytes(own[:-1] + b"x")
     client.sign_in(cassiopee.staff)
-    for email in (gone, damaged):
+    for email in (gone, drawn, damaged):
         client.get(f"/emails/{email.public_id}/attachments/1", status=410)
         client.get(f"/emails/{email.public_id}/attachments/1/frame")
         assert "Ce fichier est perdu ou abîmé" in client.text()
