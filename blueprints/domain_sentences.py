@@ -50,7 +50,7 @@ def _dmarc(finding: Finding, service: Service) -> list[str]:
     about = finding.details
     asks = _POLICIES.get(about["policy"])
     lines = [_(asks)] if asks else []
-    if about["by_spf"] or about["by_dkim"]:
+    if asks and (about["by_spf"] or about["by_dkim"]):
         by = "SPF" if not about["by_dkim"] else "DKIM" if not about["by_spf"] else "SPF, DKIM"
         lines.append(_("Vos e-mails passent ce contrôle (par %(by)s).", by=by))
     return lines
