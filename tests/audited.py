@@ -61,5 +61,6 @@ def _check(response: Response) -> Response:
     wrote = request.environ.get(_WROTE)
     writing = request.method in WRITING and response.status_code < 400 and request.endpoint not in QUIET
     if writing and wrote and not request.environ.get(NOTED):
-        raise AssertionError(f"{request.method} {request.path}: {request.endpoint} left no line in the log: {wrote[:200]}")
+        said = f"{request.method} {request.path} ({request.endpoint}) left no line in the log: {wrote[:200]}"
+        raise AssertionError(said)
     return response
