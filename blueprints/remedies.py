@@ -146,7 +146,7 @@ def _failed(detail: Detail, reason: Reason) -> Remedy:
         first = _("Configurez d'abord votre adresse d'expédition : c'est la cause la plus probable.")
         if not current_user.may(Permission.CONFIGURE):
             first = _("Le plus probable : l'adresse d'expédition par défaut, qu'un administrateur peut remplacer.")
-        lines.insert(0, first)
+        lines = [first] if reason is Reason.AUTHENTICATION else [first, *lines]  # its own remedy says the same
     likely = likely_address(row.address) if reason in WRONG_ADDRESS else None
     if likely:
         lines.append(_("Vouliez-vous dire %(address)s ?", address=likely))

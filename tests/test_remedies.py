@@ -61,6 +61,8 @@ def test_every_reason_says_what_happened_and_shows_one_button(
     client.get(f"/emails/{email.public_id}")
     said = " ".join(panel(client).text_content().split()).replace("’", "'").replace("\u202f", " ").replace("\xa0", " ")
     told = _FOR_ADMINS.get(reason, reason.remedy) if role == "admin" else reason.remedy
+    if reason is Reason.AUTHENTICATION:
+        told = "cause la plus probable" if role == "admin" else "qu'un administrateur peut remplacer"
     assert reason.label in said and reason.sentence in said and told in said
     if reason.silent:
         assert firsts(panel(client)) == []
