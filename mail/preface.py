@@ -28,7 +28,7 @@ _LINE = "-" * 40
 _FACE = "font-family:'Segoe UI',Helvetica,Arial,sans-serif"
 _BOX = Markup(
     '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" '
-    'style="width:100%;background-color:#f3f5f8"><tr><td align="center" style="padding:24px 12px 0 12px">'
+    'style="width:100%;background-color:#f3f5f8"><tr><td align="center" style="padding:24px 12px 8px 12px">'
     '<table role="presentation" width="600" cellpadding="0" cellspacing="0" '
     'style="width:100%;max-width:600px;background-color:#fffaeb;border:1px solid #e3d3a1">'
     '<tr><td style="padding:14px 20px 4px 20px;color:#1c2430;font-size:15px;line-height:1.5;' + _FACE + '">'
