@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,6 +51,8 @@ def test_every_row_has_a_box_and_the_bar_says_what_it_takes(staff: Browser, cass
     staff.get("/emails?limit=2")
     options = [option.text for option in staff.html.xpath("//select[@id='pick-which']/option")]
     assert options[1:] == ["Les 2 e-mails de la page", "Tous les résultats\xa0: 3 e-mails"]
+    answer = staff.get("/emails?limit=2", htmx=True).text
+    assert re.search(r"<template>\s*<form[^>]* id=\"pick\"", answer), "browsers empty a form that follows a tbody"
     staff.get("/emails?subject=rien")
     assert not staff.html.xpath("//form[@id='pick']")
 

@@ -49,12 +49,15 @@
   const ROWS = "input[name=number]";
   let chosen = new Set();
   on("htmx:beforeSwap", () => (chosen = new Set(all(`${ROWS}:checked`).map((box) => box.value))));
+  on("htmx:afterSwap", () => {
+    for (const box of all(ROWS)) if (chosen.has(box.value)) box.checked = true;
+    chosen.clear();
+  });
   on("htmx:timeout", () => toast(zone().dataset.failed));
   on("htmx:afterSettle", (event) => {
     const target = event.detail.elt;
     const wanted = target.matches?.("[data-focus]") ? target : target.querySelector?.("[data-focus]");
     if (wanted) wanted.focus();
-    for (const box of all(ROWS)) if (chosen.has(box.value)) box.checked = true;
     countSelected();
   });
 
