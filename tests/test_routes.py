@@ -104,7 +104,7 @@ class World:
             "contacts": self.learner, "todo": self.email, "emails": self.email, "attachments": self.email,
             "resending": self.email,
             "quarantine": self.email if rule.rule.startswith("/emails/") else self.held, "assistance": self.email,
-            "exports": self.export,
+            "exports": self.export, "domains": self.email,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook, "planned": self.session, "automations": self.session, "events": self.event,
             "billing_sources": self.source,
@@ -112,7 +112,7 @@ class World:
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
-            "number": 1,
+            "number": 1, "domain": "cassiopee.example",
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
             "type_id": self.kind.id, "email_id": self.email.public_id,
