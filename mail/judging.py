@@ -44,7 +44,7 @@ def judge(email: Email, received: bool, *, by: User, note: str) -> bool:
     if email.status is status:
         return False
     # later than what was said before, should the clock have gone back
-    now = db.session.scalar(select(func.greatest(func.clock_timestamp(), _last(email.id))))
+    now = db.session.execute(select(func.greatest(func.clock_timestamp(), _last(email.id)))).scalar_one()
     data = {"by": by.name, "status": status.value, "note": said}
     record([Fact(email.id, EventKind.CORRECTED, "user", uuid.uuid4().hex, now, _REASONS[status], data=data)])
     db.session.expire(email)

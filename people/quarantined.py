@@ -71,7 +71,7 @@ def records(held: Suppression) -> list[Contact]:
 
 
 def _joined(*conditions: Any) -> Select[Any]:
-    return (
+    query: Select[Any] = (
         select(Suppression, Email, Address.name, Contact.public_id, User.name)
         .outerjoin(Email, Email.id == Suppression.email_id)
         .outerjoin(Address, Address.id == Email.address_id)
@@ -79,3 +79,4 @@ def _joined(*conditions: Any) -> Select[Any]:
         .outerjoin(User, User.id == Suppression.lifted_by_id)
         .where(*conditions)
     )
+    return query

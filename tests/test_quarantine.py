@@ -228,9 +228,7 @@ def test_lifting_with_a_resend_that_cannot_be_changes_nothing(desk: Desk, cassio
 
 
 @pytest.mark.parametrize("who", ["staff", "manager", "stranger", "boreale"])
-def test_who_may_not_neither_sees_nor_lifts_nor_judges(
-    who: str, app: Flask, cassiopee: House, boreale: House
-) -> None:
+def test_who_may_not_neither_sees_nor_lifts_nor_judges(who: str, app: Flask, cassiopee: House, boreale: House) -> None:
     email, doubtful = stopped(cassiopee), uncertain(cassiopee)
     held = spell(cassiopee)
     client = Desk(Browser(app))
