@@ -110,7 +110,7 @@ def _said(asked: Ask, fixed: Contact | None) -> str:
         said = _("L'e-mail partira à %(address)s à l'heure choisie.", address=asked.to)
     else:
         said = _("L'e-mail est renvoyé à %(address)s.", address=asked.to)
-    return f"{said} {_('La fiche de %(name)s est corrigée.', name=fixed.name)}" if fixed else said
+    return " ".join([said, _("La fiche de %(name)s est corrigée.", name=fixed.name)]) if fixed else said
 
 
 def _next(email: Email, sent: Email, asked: Ask) -> str:
