@@ -1,153 +1,32 @@
-"""The SQL of the history: which index is walked for which question (docs/decisions/history-indexes.md, measured).
+"""The SQL of the history: pages, searches and counts of one question, made of walks (history.walks).
 
-A *walk* goes along one index in the order shown and ends after as many rows as it is told, so a page costs the same in
-ten thousand and in ten million rows. Words are *sought* in an index of their own, fenced by MATERIALIZED so that the
-planner cannot swap it for a walk through everything. history.pages decides between the two; nothing here runs a query.
+Words are *sought* in an index of their own, fenced by MATERIALIZED so that the planner cannot swap it for a walk
+through everything. history.pages decides between walking and seeking; nothing here runs a query.
 """
 
 from __future__ import annotations
 
 from copy import copy
 from datetime import datetime
-from functools import cached_property
-from itertools import product
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Select,
-    Text,
-    and_,
-    bindparam,
-    case,
-    cast,
-    false,
-    func,
-    literal_column,
-    select,
-    true,
-    tuple_,
-)
-from sqlalchemy.dialects.postgresql import ARRAY, BOOLEAN, TIMESTAMP
+from sqlalchemy import CTE, ColumnElement, Select, Text, and_, case, cast, false, func, literal_column, select, true
 
-from history.columns import Ask, conditions
-from history.conditions import (
-    DIMENSIONS,
-    Among,
-    AmongOwners,
-    Belongs,
-    Dimension,
-    Test,
-    TextOfOwner,
-    Within,
-    WordsOfSubject,
-)
+from history.conditions import Among, AmongOwners, WordsOfSubject
 from history.cursors import Cursor
-from history.filters import HistoryFilter
 from history.periods import DateField
 from history.rows import COLUMNS, everything_of, with_everything
-from history.scope import Scope
+from history.walks import AT, CARRIED, Walk, at_most, fence
 from models import Email
 from models.words import Status
 
-# A walk over one branch per (type, status, files) is merged from at most so many.
-MOST_BRANCHES = 64
-# What the index of dates carries of an e-mail.
-CARRIED = ("address_id", "contact_id")
 # Owners (addresses, contacts …) whose e-mails are merged at most.
 MOST_OWNERS = 20_000
 COUNTED = 10_000
 
-_AT: dict[DateField, ColumnElement[datetime]] = {
-    DateField.CREATED: Email.created_at,
-    DateField.SENT: func.coalesce(Email.sent_at, literal_column("'-infinity'::timestamptz")),
-    DateField.UPDATED: Email.updated_at,
-}
-_EVERY: dict[Dimension, tuple[Any, ...]] = {"status": tuple(Status), "files": (True, False)}
 
-
-class Question:
-    """One question as SQL: scope, filter and moment, turned into walks, seeks and counts of (id, at)."""
-
-    def __init__(self, scope: Scope, filter_: HistoryFilter, now: datetime) -> None:
-        self.organisation_id = scope.organisation_id
-        self.order = f"{filter_.sort}/{filter_.date_field}"
-        self.newest_first = filter_.newest_first
-        self.by = filter_.date_field
-        self.at = _AT[filter_.date_field]
-        found = conditions(Ask(scope, filter_, now))
-        self.among = [c for c in found if isinstance(c, Among)]
-        self.belongs = [c for c in found if isinstance(c, Belongs)]
-        self.within = next((c for c in found if isinstance(c, Within)), None)
-        self.tests = [c for c in found if isinstance(c, Test)]
-        self.texts = [c for c in found if isinstance(c, WordsOfSubject | TextOfOwner | AmongOwners)]
-
-    # --- walks ---
-
-    def walk(self, most: int, cursor: Cursor | None = None, *extra: str | ColumnElement[Any]) -> Select[Any]:
-        """(id, at, *extra) of the first `most` e-mails in order that every condition but words lets through. Columns
-        that are named are looked up afterwards where several branches are merged: their indexes hold none."""
-        named = [getattr(Email, name) for name in extra if isinstance(name, str)]
-        taken = [Email.id.label("id"), self.at.label("at"), *(name for name in extra if not isinstance(name, str))]
-        backward = cursor is not None and cursor.backward
-        limits = [*self._range, *self._beyond(cursor)]
-        owner = next((b for b in self.belongs if isinstance(b.ids, Select)), None)
-        branches = None if owner else self._branches()
-        if owner is None and branches is None:
-            found = select(*taken, *named).where(*self._own, *self._plain(), *limits)
-            return self._ordered(found, most, backward)
-        carried = False
-        if owner is not None:
-            among: Any = owner.ids.subquery("owner")  # type: ignore[union-attr]
-            inner = select(*taken).where(getattr(Email, owner.column) == among.c.id, *self._plain(owner))
-        else:
-            among = branches
-            carried = "reason" not in among.c and {name for name in extra if isinstance(name, str)} <= set(CARRIED)
-            inner = select(*taken, *(named if carried else ())).where(*self._of_branch(among))
-        merged = self._merged(among, inner.where(*limits), most, backward)
-        if not named or carried:
-            return merged
-        ids = merged.subquery("merged")
-        return select(ids.c.id, ids.c.at, *named).join(Email, and_(Email.id == ids.c.id, self._owned))
-
-    def _of_branch(self, branches: Any) -> list[ColumnElement[bool]]:
-        """Every condition but dates and words, for one of `branches`."""
-        same = [DIMENSIONS[column.key] == column for column in branches.c]
-        rest = [c.holds() for c in self.among if c.dimension not in branches.c]
-        return [self._owned, *same, *rest, *(t.clause for t in self.tests)]
-
-    def _branches(self, name: str = "branch") -> Any | None:
-        """The rows of _combinations() as a table; None where there are none."""
-        keys, rows = self._combinations()
-        if not rows:
-            return None
-        arrays = [
-            cast(
-                bindparam(None, [str(v) if key != "files" else v for v in column]),
-                ARRAY(BOOLEAN if key == "files" else Text),
-            )
-            for key, column in zip(keys, zip(*rows, strict=True), strict=True)
-        ]
-        return func.unnest(*arrays).table_valued(*keys).render_derived(name=name)
-
-    def _combinations(self) -> tuple[list[Dimension], list[tuple[Any, ...]]]:
-        """One row per combination of the dimensions an index is made of, so that each is walked in order; none where
-        no such index helps: another order, an index of a session or contact, too many combinations."""
-        asked = {c.dimension: c.values for c in self.among}
-        if not asked or self.by is not DateField.CREATED or self.belongs or any(t.indexed for t in self.tests):
-            return [], []
-        keys: list[Dimension] = [*(("type",) if "type" in asked else ()), "status", "files"]
-        if "reason" in asked:  # an index of failures alone
-            keys = ["reason"]
-        rows = list(product(*(asked.get(key) or _EVERY[key] for key in keys)))
-        return (keys, rows) if len(rows) <= MOST_BRANCHES else ([], [])
-
-    def _merged(self, branches: Any, inner: Select[Any], most: int, backward: bool) -> Select[Any]:
-        """The first `most` over all branches, of which each gives its own first."""
-        each = self._ordered(inner, most, backward).lateral("each")
-        query = select(*each.c).select_from(branches.join(each, true()))
-        return query.order_by(*self._sorting(each.c.at, each.c.id, backward)).limit(_most(most))
+class Question(Walk):
+    """One question as SQL: walks, seeks and counts of (id, at)."""
 
     # --- words: near the top first, then in their own index ---
 
@@ -155,11 +34,11 @@ class Question:
         """(tested, found): the first `most` e-mails of the walk with whether they hold each of the words (holds_0 …),
         tested once and only as far as somebody asks; and the first `wanted` of them that hold them all."""
         columns = tuple(dict.fromkeys(t.column for t in self.texts))
-        walked = _fence(self.walk(most, cursor, *columns), "walked")
+        walked = fence(self.walk(most, cursor, *columns), "walked")
         holds = [text.holds(walked.c).label(f"holds_{place}") for place, text in enumerate(self.texts)]
-        tested = _fence(select(walked.c.id, walked.c.at, *holds), "tested")
+        tested = fence(select(walked.c.id, walked.c.at, *holds), "tested")
         holding = select(tested.c.id, tested.c.at).where(*(tested.c[each.name] for each in holds))
-        return tested, _fence(self._ordered_rows(holding, tested, wanted, cursor), "page")
+        return tested, fence(self._ordered_rows(holding, tested, wanted, cursor), "page")
 
     def far(self, most: int, wanted: int, cursor: Cursor | None) -> tuple[CTE, Select[Any]]:
         """(found, cut): the first `wanted` that hold the words among the first `most` e-mails of the walk (of each of
@@ -172,7 +51,7 @@ class Question:
         walked = self.walk(most, cursor, *columns).subquery("walked")
         tests = [t.picked(walked.c) if thin else t.holds(walked.c) for t in self.texts]
         holding = select(walked.c.id, walked.c.at).where(*tests)
-        page = _fence(self._ordered_rows(holding, walked, wanted, cursor), "page")
+        page = fence(self._ordered_rows(holding, walked, wanted, cursor), "page")
         full = select(func.count()).select_from(page).scalar_subquery() >= wanted
         there = select(func.count()).select_from(self.walk(most, cursor).subquery("there")).scalar_subquery()
         return page, select(case((full, false()), else_=there >= most).label("cut"))
@@ -188,13 +67,13 @@ class Question:
         walked = self._ordered(one, most, backward).correlate(branches).subquery("walked")
         holding = select(walked.c.id, walked.c.at).where(*(t.picked(walked.c) for t in self.texts))
         each = self._ordered_rows(holding, walked, wanted, cursor).correlate(branches).lateral("each")
-        found = _fence(select(*branches.c, *each.c).select_from(branches.join(each, true())), "found")
-        page = _fence(self._ordered_rows(select(found.c.id, found.c.at), found, wanted, cursor), "page")
+        found = fence(select(*branches.c, *each.c).select_from(branches.join(each, true())), "found")
+        page = fence(self._ordered_rows(select(found.c.id, found.c.at), found, wanted, cursor), "page")
         # Of a branch that has less than enough: where its walk was cut off. What stands beyond it on the page may
         # not be the next.
         its = select(func.count()).where(*(found.c[column.key] == column for column in others.c)).scalar_subquery()
         last = self._ordered(select(self.at.label("at")).where(*self._of_branch(others), *limits), 1, backward)
-        end = last.offset(_most(most - 1)).correlate(others).lateral("end")
+        end = last.offset(at_most(most - 1)).correlate(others).lateral("end")
         down = self.newest_first != backward
         nearest = (func.max if down else func.min)(end.c.at)
         furthest = select((func.min if down else func.max)(page.c.at)).scalar_subquery()
@@ -223,12 +102,12 @@ class Question:
         if isinstance(by, WordsOfSubject):
             # The other conditions are values here: as conditions the planner would look them up in other indexes too.
             passes = and_(self._owned, *self._plain(), *self._range, *others).label("passes")
-            hits = _fence(select(Email.id, self.at.label("at"), passes).where(by.holds(Email)), "hits")
+            hits = fence(select(Email.id, self.at.label("at"), passes).where(by.holds(Email)), "hits")
             page = select(hits.c.id, hits.c.at).where(hits.c.passes, *self._beyond(cursor, hits.c.at, hits.c.id))
             total = _counted(select(hits.c.id).where(hits.c.passes))
-            return _fence(self._ordered_rows(page, hits, wanted, cursor), "page"), total
+            return fence(self._ordered_rows(page, hits, wanted, cursor), "page"), total
         listed = by.ids()
-        owners = _fence(listed if isinstance(by, AmongOwners) else listed.limit(_most(MOST_OWNERS)), "owners")
+        owners = fence(listed if isinstance(by, AmongOwners) else listed.limit(at_most(MOST_OWNERS)), "owners")
         rest = [*self._plain(), *self._range, *others]
         limits, backward = self._beyond(cursor), cursor is not None and cursor.backward
 
@@ -240,11 +119,11 @@ class Question:
         # The next e-mails are those of the owners whose own next one comes soonest: one of each tells.
         first = self._ordered(theirs(owners).where(*limits), 1, backward).lateral("first")
         heads = select(owners.c.id).select_from(owners.join(first, true()))
-        heads = heads.order_by(*self._sorting(first.c.at, first.c.id, backward)).limit(_most(wanted))
-        soonest = _fence(heads, "soonest")
+        heads = heads.order_by(*self._sorting(first.c.at, first.c.id, backward)).limit(at_most(wanted))
+        soonest = fence(heads, "soonest")
         page = self._merged(soonest, theirs(soonest).where(*limits), wanted, backward)
-        each = theirs(owners).with_only_columns(Email.id).limit(_most(COUNTED + 1)).lateral("each")
-        return _fence(page, "page"), _counted(select(each.c.id).select_from(owners.join(each, true())))
+        each = theirs(owners).with_only_columns(Email.id).limit(at_most(COUNTED + 1)).lateral("each")
+        return fence(page, "page"), _counted(select(each.c.id).select_from(owners.join(each, true())))
 
     # --- counts and everything ---
 
@@ -252,15 +131,15 @@ class Question:
         """One number: a branched question's e-mails of those statuses, up to COUNTED + 1 less `less`, in no order: one
         branch is read after another, and none that is not needed."""
         of_them = self.of_statuses(statuses or tuple(Status))
-        of_them.by, of_them.at = DateField.CREATED, _AT[DateField.CREATED]
+        of_them.by, of_them.at = DateField.CREATED, AT[DateField.CREATED]
         branches = of_them._branches()
         if branches is None:  # too many of them
             found = select(Email.id).where(self._owned, *of_them._plain(), *self._range)
         else:
-            each = select(Email.id).where(*of_them._of_branch(branches), *self._range).limit(_most(COUNTED + 1))
+            each = select(Email.id).where(*of_them._of_branch(branches), *self._range).limit(at_most(COUNTED + 1))
             each_of = each.lateral("each")
             found = select(each_of.c.id).select_from(branches.join(each_of, true()))
-        most = _most(COUNTED + 1)
+        most = at_most(COUNTED + 1)
         return select(func.count()).select_from(
             found.limit(most if less is None else func.greatest(0, most - less)).subquery("counted")
         )
@@ -268,7 +147,7 @@ class Question:
     def counted_near(self, most: int) -> Select[Any]:
         """(walked, holding): of the first `most` e-mails of the walk, how many there were, how many hold the words."""
         columns = tuple(dict.fromkeys(t.column for t in self.texts))
-        walked = _fence(self.walk(most, None, *columns), "walked")
+        walked = fence(self.walk(most, None, *columns), "walked")
         holding = func.count().filter(and_(*(t.holds(walked.c) for t in self.texts)))
         return select(func.count(), holding).select_from(walked)
 
@@ -311,7 +190,7 @@ class Question:
         """The first `most` e-mails of the walk of `base`: (status, whether all the other conditions hold)."""
         passes = func.coalesce(and_(true(), *self.rest), false()).label("passes")
         walked = self.base.walk(most, None, cast(Email.status, Text).label("status"), passes).subquery("walked")
-        return _fence(select(walked.c.status, walked.c.passes), "around")
+        return fence(select(walked.c.status, walked.c.passes), "around")
 
     def counted(self, most: int) -> Select[Any]:
         """(walked, let through) of the first `most` e-mails of the walk of `base`."""
@@ -335,7 +214,7 @@ class Question:
         """`columns` of the next `most` e-mails after `cursor`, in order: for exports that go on where they stopped."""
         merged = self._branches() is not None or any(isinstance(b.ids, Select) for b in self.belongs)
         if self.texts or not merged:  # one index has that order: no detour by a page of ids
-            return self.all_rows(columns).where(*self._beyond(cursor)).limit(_most(most))
+            return self.all_rows(columns).where(*self._beyond(cursor)).limit(at_most(most))
         page = self.page(most, cursor)
         everything = with_everything(page, and_(Email.id == page.c.id, Email.organisation_id == self.organisation_id))
         return select(*columns).select_from(everything).order_by(*self._sorting(page.c.at, page.c.id, False))
@@ -360,61 +239,6 @@ class Question:
         first = measures.subquery("measures")
         return select(*first.c, *COLUMNS).select_from(first.outerjoin(everything, true())).order_by(*sorting)
 
-    def page(self, most: int, cursor: Cursor | None) -> CTE:
-        """The walk as a fenced page."""
-        return _fence(self.walk(most, cursor), "page")
-
-    # --- pieces ---
-
-    @cached_property
-    def _owned(self) -> ColumnElement[bool]:
-        return Email.organisation_id == self.organisation_id
-
-    @property
-    def _own(self) -> list[ColumnElement[bool]]:
-        """The organisation's, for a walk: nothing to test where whose the e-mails are was looked up in it, for those
-        indexes do not carry it. Rows are tested once more when they are shown."""
-        return [] if self.belongs or any(t.owned for t in self.tests) else [self._owned]
-
-    @cached_property
-    def _range(self) -> list[ColumnElement[bool]]:
-        if self.within is None:
-            return []
-        start, end = self.within.start, self.within.end
-        limits = [self.at >= _moment(start)] if start is not None else []
-        if start is None and self.by is DateField.SENT:
-            limits.append(Email.sent_at.is_not(None))
-        return limits if end is None else [*limits, self.at < _moment(end)]
-
-    def _plain(self, walked: Belongs | None = None) -> list[ColumnElement[bool]]:
-        """Every condition but dates and words as a plain test; `walked` is served by the index."""
-        others = [(getattr(Email, b.column), b.ids) for b in self.belongs if b is not walked]
-        of_them = [column.in_(ids) if isinstance(ids, Select) else column == ids for column, ids in others]
-        return [*of_them, *(c.holds() for c in self.among), *(t.clause for t in self.tests)]
-
-    def _of_owner(self, words: TextOfOwner | AmongOwners) -> ColumnElement[bool]:
-        return getattr(Email, words.column).in_(words.ids())
-
-    def _beyond(self, cursor: Cursor | None, at: Any = None, row_id: Any = None) -> list[ColumnElement[bool]]:
-        """Strictly after the cursor in the direction it looks (a row-value comparison, which the index understands)."""
-        if cursor is None:
-            return []
-        here, there = (
-            tuple_(self.at if at is None else at, Email.id if row_id is None else row_id),
-            tuple_(_moment(cursor.at), cursor.id),
-        )
-        return [here < there if self.newest_first != cursor.backward else here > there]
-
-    def _sorting(self, at: Any, row_id: Any, backward: bool) -> list[ColumnElement[Any]]:
-        return [at.desc(), row_id.desc()] if self.newest_first != backward else [at.asc(), row_id.asc()]
-
-    def _ordered(self, query: Select[Any], most: int, backward: bool) -> Select[Any]:
-        return query.order_by(*self._sorting(self.at, Email.id, backward)).limit(_most(most))
-
-    def _ordered_rows(self, query: Select[Any], rows: CTE, most: int, cursor: Cursor | None) -> Select[Any]:
-        backward = cursor is not None and cursor.backward
-        return query.order_by(*self._sorting(rows.c.at, rows.c.id, backward)).limit(_most(most))
-
 
 def measures(tested: CTE, page: CTE, wanted: int, texts: list[Any]) -> Select[Any]:
     """One row: how many e-mails were walked, how many hold each of the words, and how many subjects of the whole table
@@ -428,21 +252,5 @@ def measures(tested: CTE, page: CTE, wanted: int, texts: list[Any]) -> Select[An
     return select(*(case((~full, number)).label(f"measure_{i}") for i, number in enumerate(numbers)))
 
 
-def _most(rows: int) -> ColumnElement[int]:
-    """A limit the planner can see, also when it plans once for all values."""
-    return literal_column(str(int(rows)))
-
-
 def _counted(query: Select[Any]) -> ColumnElement[int]:
-    return select(func.count()).select_from(query.limit(_most(COUNTED + 1)).subquery("counted")).scalar_subquery()
-
-
-def _fence(query: Select[Any], name: str) -> CTE:
-    return query.cte(name).prefix_with("MATERIALIZED")
-
-
-def _moment(at: datetime | ColumnElement[Any] | None) -> ColumnElement[datetime]:
-    """A bound moment, or the name of one; None is before all others, where e-mails that never left stand."""
-    named = isinstance(at, ColumnElement)
-    bound = at if named else bindparam(None, at.isoformat() if at else "-infinity", type_=Text)
-    return cast(bound, TIMESTAMP(timezone=True))
+    return select(func.count()).select_from(query.limit(at_most(COUNTED + 1)).subquery("counted")).scalar_subquery()
