@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from errors import UserMistake
 from mail import headers, mime
 from mail.compose import Draft, File
-from mail.look import Logo
 from mail.copying import copied
+from mail.look import Logo
 
 WHEN = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
 SENDER = SimpleNamespace(name="Atelier Cassiopée, SARL", address="formation@cassiopee.example", reply_to="")
