@@ -34,7 +34,8 @@ class Batch:
 
 
 def treat(emails: Sequence[int] | Select[Any], by: User, note: str = "") -> Batch | None:
-    """Mark those e-mails (ids, or a select of them) of the person's organisation as dealt with, in the caller's transaction.
+    """Mark those e-mails (ids, or a select of them) of the person's organisation as dealt with, in the caller's
+    transaction.
 
     None where there was nothing left to mark: somebody else was first, or they have arrived.
     """

@@ -56,7 +56,7 @@ def opened(chunks: Any) -> zipfile.ZipFile:
 
 
 def of(house: Any, **asked: Any) -> archive.Wanted:
-    filter_ = HistoryFilter.from_query([(name, value) for name, value in asked.items()])
+    filter_ = HistoryFilter.from_query(list(asked.items()))
     return archive.wanted(Scope(house.id, zone="Europe/Paris"), filter_, NOW)
 
 
