@@ -15,7 +15,7 @@ from wtforms import StringField, TextAreaField, ValidationError
 from blueprints.domain_sentences import said
 from blueprints.forms import BaseForm, Line
 from blueprints.support import allow, done, page, wants_partial
-from extensions import db, limiter
+from extensions import db, limiter, settings
 from history import detail
 from i18n import N_, _
 from mail import dns, domain_checks
@@ -153,8 +153,14 @@ def _context(row: SendingDomain) -> dict[str, Any]:
         "senders": domain_checks.senders_of(row.organisation_id).get(row.domain, []), "theirs": theirs,
         "checks": [_shown(one, row.domain, None if theirs else proposal(one, row.domain, service), service)
                    for one in findings],
-        "email_id": _email(), "seen": {one.id: _faults(domain_checks.findings(one)) for one in history},
+        "names_page": _names_page(row.domain), "email_id": _email(), "seen": {one.id: _faults(domain_checks.findings(one)) for one in history},
     }  # fmt: skip
+
+
+def _names_page(domain: str) -> str:
+    """Where the demo's own name server is changed; empty elsewhere."""
+    port = settings().practice_page_port
+    return f"http://127.0.0.1:{port}/names#{'.'.join(domain.split('.')[-2:])}" if port else ""
 
 
 def _shown(finding: Finding, domain: str, publish: Proposal | None, service: Any) -> dict[str, Any]:

@@ -75,6 +75,11 @@ def rendered(kind: Kind) -> Markup:
     return made[kind, language()]
 
 
+def offered(kind: Kind) -> list[str]:
+    """What the box of such a list proposes to begin with."""
+    return SearchHelp(kind).offered
+
+
 def known(around: Around) -> Known:
     """The segments, senders and people that the page offers, to be named in a search."""
     return Known(**{name: tuple(around.offered.get(name, ())) for name in ("segment", "sender", "by")})

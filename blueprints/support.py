@@ -221,7 +221,7 @@ def setup(app: Flask) -> None:
         settings=settings,
         form_of=form_of,
         nav=nav,
-        search_help=search_help.rendered,
+        search_offered=search_help.offered,
         sidebar=sidebar,
         ready_exports=ready_exports,
         theme=theme,

@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from blueprints import history_asked
 from blueprints.history_views import render_history, show
 from blueprints.own_origin import own_path
-from blueprints.search_help import known
+from blueprints.search_help import known, rendered
 from blueprints.support import allow, page, wants_partial
 from extensions import db
 from history import HistoryFilter, Scope, around, prepared, search, sentences, short_links, views
+from history.scope import Kind
 from i18n import _, language
 from models import SavedView
 from models.words import Permission
@@ -123,6 +124,17 @@ def _searched(scope: Scope, text: str) -> HistoryFilter:
         said = [_(mistake.message, **mistake.values) for mistake in reading.mistakes]
         history_asked.remember_mistakes(" ".join(text.split()), said)
     return reading.filter
+
+
+@blueprint.get("/search-help")
+@allow(Permission.READ)
+def search_help() -> Response:
+    """What the search box of ?list=global|session|contact understands."""
+    asked = request.args.get("list", "")
+    kind: Kind = "session" if asked == "session" else "contact" if asked == "contact" else "global"
+    if wants_partial():
+        return make_response(rendered(kind))
+    return page("history/search_help.html", help=rendered(kind))
 
 
 @blueprint.post("/views/addresses")

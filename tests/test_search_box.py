@@ -106,13 +106,20 @@ def test_filters_under_the_headers_rewrite_the_box(staff: Browser, filled: dict[
 
 
 def test_the_help_is_there_in_both_languages(staff: Browser, filled: dict[str, Any]) -> None:
+    """Unfolded it is asked for; without script its link leads to a page of its own."""
     staff.get("/emails")
-    help_ = staff.html.xpath("string(//*[contains(@class, 'search-help')])")
+    (piece,) = staff.html.xpath("//*[contains(@class, 'search-help')]/*[@hx-get]")
+    (link,) = piece.xpath(".//a/@href")
+    assert piece.get("hx-get") == link == "/search-help?list=global"
+    help_ = staff.get(link).get_data(as_text=True)
     assert "à:petit" in help_ and "réception-impossible" in help_ and "boîte-pleine" in help_
     assert "apprenants:oui" not in help_
+    unfolded = staff.get(link, htmx=True).get_data(as_text=True)
+    assert unfolded in help_ and "<html" not in unfolded
     staff.post("/language", {"language": "en"})
     staff.get(f"/contacts/{filled['contact']}/emails")
-    help_ = staff.html.xpath("string(//*[contains(@class, 'search-help')])")
+    (link,) = staff.html.xpath("//*[contains(@class, 'search-help')]//a/@href")
+    help_ = staff.get(link).get_data(as_text=True)
     assert "to:petit" in help_ and "undeliverable" in help_ and "mailbox-full" in help_
     assert "customer:" not in help_
 

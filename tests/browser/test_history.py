@@ -85,7 +85,7 @@ def test_without_script_enter_filters_and_a_link_opens_an_email(visit):
     assert page.locator("#f-recipient").input_value() == "courrier"
     page.locator("tbody tr[id^=E-] td.col-recipient a").first.click()
     page.wait_for_url(re.compile(r"/emails/E-\w+"))
-    expect(page.frame_locator("iframe").locator("body")).to_contain_text("Atelier Cassiopée")
+    expect(page.frame_locator("iframe.letter-frame").locator("body")).to_contain_text("Atelier Cassiopée")
     expect(page.locator("main")).to_contain_text("Ce qui s’est passé")
 
 

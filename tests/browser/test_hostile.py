@@ -167,7 +167,7 @@ def test_hostile_words_are_only_words(visit, desk):
         row.locator(".expand").click()
         detail = page.locator(f"#{row.get_attribute('id')}-detail")
         expect(detail).to_contain_text(FILES[0])
-        expect(detail.frame_locator("iframe").locator("body")).to_contain_text("<script>alert(1)</script>Bonjour")
+        expect(detail.frame_locator("iframe.letter-frame").locator("body")).to_contain_text("<script>alert(1)</script>Bonjour")
         row.locator(".expand").click()
         expect(detail).to_have_count(0)
     stays(page, address)

@@ -96,7 +96,7 @@ def test_six_convocations_and_what_became_of_each(visit, artefacts, house):
             if remedy:
                 expect(detail).to_contain_text(re.compile(remedy, re.IGNORECASE))
             expect(detail).to_contain_text("Plan d'accès.txt")
-            frame = detail.frame_locator("iframe")
+            frame = detail.frame_locator("iframe.letter-frame")
             expect(frame.locator("body")).to_contain_text(SESSION)
             shot(f"detail-{local.rpartition('.')[2]}")
             row(page, local).locator(".expand").click()
