@@ -153,7 +153,8 @@ def _context(row: SendingDomain) -> dict[str, Any]:
         "senders": domain_checks.senders_of(row.organisation_id).get(row.domain, []), "theirs": theirs,
         "checks": [_shown(one, row.domain, None if theirs else proposal(one, row.domain, service), service)
                    for one in findings],
-        "names_page": _names_page(row.domain), "email_id": _email(), "seen": {one.id: _faults(domain_checks.findings(one)) for one in history},
+        "names_page": _names_page(row.domain),
+        "email_id": _email(), "seen": {one.id: _faults(domain_checks.findings(one)) for one in history},
     }  # fmt: skip
 
 

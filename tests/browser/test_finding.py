@@ -106,7 +106,8 @@ def test_a_view_is_saved_shared_pinned_opened_first_and_deleted(visit: Callable[
 
 
 def heads(page: Page) -> list[str]:
-    return page.locator("thead tr").first.locator("th").evaluate_all("all => all.map(one => one.className)")[2:]  # the box, the arrow
+    """Those that can be chosen: not the box to tick, not the arrow."""
+    return page.locator("thead tr").first.locator("th").evaluate_all("all => all.map(one => one.className)")[2:]
 
 
 def test_columns_are_chosen_and_ordered_and_remembered(visit: Callable[..., Visit]) -> None:
