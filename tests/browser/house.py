@@ -40,6 +40,8 @@ class House:
         env |= {
             "SILLAGE_DATA": str(self.folder / "data"), "PORT": str(self.port),
             "PRACTICE_SMTP_PORT": str(free_port()), "PRACTICE_MAIL_PAGE_PORT": str(self.mail_page_port),
+            # its own: of two houses that begin at once and both find the usual one free, one would have no post office
+            "PRACTICE_DNS_PORT": str(free_port()),
         }  # fmt: skip
         self.log = self.folder / "supervisor.log"
         command = [sys.executable, "-m", "local"]
