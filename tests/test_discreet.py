@@ -85,7 +85,7 @@ class Crawl:
         """Lists are followed wherever they lead; of all else one of each kind is enough."""
         path = urlsplit(address).path
         if "v=V-" in address and "format=" not in address:
-            return len(self.seen) < 40
+            return len(self.seen) < 48
         kind = re.sub(r"[A-Z]-\w+|\d+", "*", path) + ("format" if "format=" in address else "")
         first = kind not in self.kinds
         self.kinds.add(kind)
