@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from flask import Blueprint, abort, flash, redirect, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from blueprints import history_asked
+from blueprints import history_asked, treated
 from blueprints.history_asked import Asked
 from blueprints.own_origin import own_path
 from blueprints.support import allow, page
@@ -56,12 +56,7 @@ def choose() -> Response:
 def treat() -> Response:
     """Mark what was shown, as it was then, as dealt with."""
     asked = history_asked.of_selection(request.form)
-    try:
-        seen = datetime.fromisoformat(request.form.get("seen", ""))
-        if seen.tzinfo is None:
-            raise ValueError
-    except ValueError:
-        abort(400)
+    seen = treated.moment(request.form.get("seen", ""))
     note = request.form.get("note", "")
     ids = chosen_emails.open_of(current_user.organisation_id, Question(asked.scope, asked.filter, seen).all_ids(), seen)
     batch = treating.treat(ids, current_user, note)
@@ -69,14 +64,8 @@ def treat() -> Response:
         named = batch.emails if batch.count <= _NAMED else ()
         audit.note(AuditAction.TREATED, also=named, count=batch.count, note=note[:500])
     db.session.commit()
-    if batch is None:
-        said = _("Il n'y avait plus rien à marquer : quelqu'un d'autre s'en est chargé, ou du nouveau est arrivé.")
-        flash(said, "info")
-    else:
-        session["todo_undo"] = {
-            "at": batch.at.isoformat(), "oldest": batch.oldest.isoformat(), "newest": batch.newest.isoformat(),
-            "count": batch.count,
-        }  # fmt: skip
+    treated.keep(batch)
+    if batch is not None:
         flash(
             ngettext("%(num)s e-mail est marqué comme traité.", "%(num)s e-mails sont marqués comme traités.",
                      batch.count), "success",

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, flash, redirect, request, session, url_for
 from flask_login import current_user
 
+from blueprints import treated
 from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import untreated
@@ -31,7 +32,7 @@ def index() -> Response:
     found = untreated.read(current_user.organisation_id, today, mine=_mine(request.args), cause=cause, domain=domain)
     return page(
         "todo/index.html", found=found, today=today, mine=_mine(request.args) is not None, one=cause, domain=domain,
-        seen=datetime.now(UTC), undo=session.pop("todo_undo", None), most=untreated.MOST, few=untreated.FEW,
+        seen=datetime.now(UTC), undo=session.pop(treated.UNDO, None), most=untreated.MOST, few=untreated.FEW,
     )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def treat() -> Response:
         cause, domain = _cause(form)
         ids = untreated.ids_of(
             current_user.organisation_id, training.today(current_user.organisation), cause or abort(400), domain,
-            _moment(form.get("seen", "")), _mine(form),
+            treated.moment(form.get("seen", "")), _mine(form),
         )  # fmt: skip
     else:
         only = form.get("only", "")
@@ -59,14 +60,7 @@ def treat() -> Response:
     if batch is not None:
         audit.note(AuditAction.TREATED, also=batch.emails, count=batch.count, note=form.get("note", "")[:500])
     db.session.commit()
-    if batch is None:
-        said = _("Il n'y avait plus rien à marquer : quelqu'un d'autre s'en est chargé, ou du nouveau est arrivé.")
-        flash(said, "info")
-    else:
-        session["todo_undo"] = {
-            "at": batch.at.isoformat(), "oldest": batch.oldest.isoformat(), "newest": batch.newest.isoformat(),
-            "count": batch.count,
-        }  # fmt: skip
+    treated.keep(batch)
     return _back()
 
 
@@ -74,7 +68,7 @@ def treat() -> Response:
 @allow(Permission.TREAT)
 def undo() -> Response:
     """Take back what the person has just marked."""
-    at, oldest, newest = (_moment(request.form.get(name, "")) for name in ("at", "oldest", "newest"))
+    at, oldest, newest = (treated.moment(request.form.get(name, "")) for name in ("at", "oldest", "newest"))
     undone = treating.undo(current_user, at, oldest, newest)
     count = len(undone)
     if undone:
@@ -134,15 +128,6 @@ def _cause(asked: Any) -> tuple[str | None, str]:
 
 def _mine(asked: Any) -> int | None:
     return current_user.id if asked.get("who") == _MINE else None
-
-
-def _moment(text: str) -> datetime:
-    """A moment as our own forms carry it; 400 for anything else."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        abort(400)
-    return moment if moment.tzinfo else abort(400)
 
 
 def _back() -> Response:
