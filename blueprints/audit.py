@@ -17,7 +17,7 @@ from flask import Blueprint, Response, abort, current_app, request, stream_with_
 from flask_login import current_user
 
 from blueprints.support import allow, page
-from history.export_cells import Format
+from history.export_cells import Format, defused
 from history.periods import read_day
 from i18n import _
 from models import AuditAction, AuditGroup
@@ -36,8 +36,6 @@ _FIELDS = (
     ("also", N_("Et de")), ("channel", N_("Par")), ("token_prefix", N_("Clé d'API")), ("address", N_("Adresse IP")),
     ("data", N_("Détails")),
 )  # fmt: skip
-# A cell that a spreadsheet would take for a formula, or that begins as one set right does (history.export_cells).
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CHUNK = 200  # lines
 # kind of thing → the page that shows it
 _SHOWN_AT = {
@@ -140,7 +138,7 @@ def _csv(lines: Iterator[Any], format_: Format) -> Iterator[str]:
         yield "\ufeff"
     for n, line in enumerate(lines):
         cells = _cells_for_people(line, zone) if for_people else _cells(line)
-        writer.writerow([_harmless(cell) for cell in cells])
+        writer.writerow([defused(cell) for cell in cells])
         if n % _CHUNK == _CHUNK - 1:
             yield _taken(out)
     yield _taken(out)
@@ -157,11 +155,6 @@ def _cells_for_people(line: Any, zone: ZoneInfo) -> list[str]:
     said = " ; ".join(f"{name} : {value}" if value else name for name, value in audit_words.said(line))
     return [f"{line.at.astimezone(zone):%d/%m/%Y %H:%M:%S}", line.who, _(line.action.label), line.subject,
             " ".join(line.also), _(line.channel.label), line.token_prefix, line.address, said]  # fmt: skip
-
-
-def _harmless(cell: str) -> str:
-    plain = " ".join(cell.splitlines()) if "\n" in cell or "\r" in cell else cell
-    return f"'{plain}" if plain.startswith(_RISKY) else plain
 
 
 def _taken(out: io.StringIO) -> str:

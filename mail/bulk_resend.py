@@ -7,7 +7,7 @@ dies leaves whole hundreds, so nothing goes twice and nothing is lost; the run's
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,12 +16,12 @@ from sqlalchemy import Select, delete, func, insert, literal, select, text, upda
 
 from errors import Permanent, UserMistake
 from extensions import db, on_commit, ring
-from mail import copying, headers, mime, outbox
+from mail import copying, headers, outbox
 from mail.compose import Draft, File
 from mail.fold import Fact
 from mail.resend_verdicts import JUDGE_AGAIN, JUDGE_ALL
 from mail.tracking import record
-from models import Address, Attachment, Email, EmailContent, Organisation, Sender, User
+from models import Address, Email, EmailContent, Organisation, Sender, User
 from models.resend_run import Left, ResendRow, ResendRun, RowOutcome, RunState
 from models.words import N_, EventKind
 
@@ -207,14 +207,16 @@ def _post(run: ResendRun, rows: Sequence[ResendRow]) -> int:
     old = {e.id: e for e in db.session.scalars(select(Email).where(Email.id.in_([row.email_id for row in rows])))}
     contents = _by_id(EmailContent, EmailContent.email_id, old)
     addresses = _by_id(Address, Address.id, {email.address_id for email in old.values()})
-    files = _files(old)
+    files = copying.files_of(old)
+    copies: dict[int, EmailContent] = {}  # what each draft repeats
+    freeze = copying.copier(lambda draft: copies[id(draft)])
     for sender in _by_id(Sender, Sender.id, {email.sender_id for email in old.values()}).values():
         theirs = [row for row in rows if row.email_id and old[row.email_id].sender_id == sender.id]
         emails = [old[row.email_id] for row in theirs if row.email_id]
-        drafts = [_draft(e, contents[e.id], addresses[e.address_id], files.get(e.id, ())) for e in emails]
-        copies = {id(draft): contents[email.id] for draft, email in zip(drafts, emails, strict=True)}
+        drafts = [_draft(email, contents[email.id], addresses[email.address_id], files) for email in emails]
+        copies |= {id(draft): contents[email.id] for draft, email in zip(drafts, emails, strict=True)}
         new = outbox.post(
-            drafts, organisation=organisation, sender=sender, by=by, bulk=True, freeze=_copier(copies),
+            drafts, organisation=organisation, sender=sender, by=by, bulk=True, freeze=freeze,
             request_key=f"resends:{run.public_id}:{theirs[0].position}:{sender.id}",
         )  # fmt: skip
         _tie(theirs, emails, new, by)
@@ -237,32 +239,9 @@ def _tie(rows: Sequence[ResendRow], old: Sequence[Email], new: Sequence[Email], 
     record(facts)
 
 
-def _draft(email: Email, content: EmailContent, address: Address, files: Sequence[File]) -> Draft:
+def _draft(email: Email, content: EmailContent, address: Address, files: Mapping[int, Sequence[File]]) -> Draft:
     headers.wire_address(address.address)  # else the whole hundred would fail later
-    html = copying.html_of(content.skeleton) if copying.measured(content.skeleton) else ""
-    return Draft(
-        address.address, address.name, email.contact_id, email.training_session_id, email.type, email.subject, html, "",
-        tuple(files), email.opportunity_id,
-    )  # fmt: skip
-
-
-def _copier(contents: dict[int, EmailContent]) -> Callable[..., mime.Frozen]:
-    def freeze(
-        draft: Draft, sender: Sender, *, message_id: str, pixel_url: str | None, date: datetime, **_: Any
-    ) -> mime.Frozen:
-        kept = contents[id(draft)]
-        return copying.copied(kept.skeleton, kept.cuts, draft, message_id=message_id, pixel_url=pixel_url, date=date)
-
-    return freeze
-
-
-def _files(ids: Iterable[int]) -> dict[int, list[File]]:
-    found: dict[int, list[File]] = {}
-    query = select(Attachment).where(Attachment.email_id.in_(list(ids))).order_by(Attachment.position)
-    for row in db.session.scalars(query):
-        file = File(row.filename, row.sha256, row.blob.size, row.blob.media_type)
-        found.setdefault(row.email_id, []).append(file)
-    return found
+    return copying.draft_of(email, content, address.address, address.name, files.get(email.id, ()))
 
 
 def _by_id(model: Any, key: Any, ids: Iterable[int]) -> dict[int, Any]:

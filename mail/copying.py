@@ -7,14 +7,19 @@ Works on the bytes that mail.mime froze; nothing is rendered. Who gets the copy,
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from errors import UserMistake
+from extensions import db
 from mail import headers, mime
-from mail.compose import Draft
+from mail.compose import Draft, File
 from mail.preface import Preface, language_of
+from models import Attachment, Email, EmailContent, Sender
 from models.words import N_
 
 # Quoted-printable writes no "=_", so the first boundary after a part is its end.
@@ -56,6 +61,42 @@ def copied(
     shift = len(made) - len(skeleton)  # all that changed stands before the first attachment
     moved = [[offset + shift, sha256] for offset, sha256 in cuts]
     return mime.sealed(made, moved, smtputf8, **({"read_blob": read_blob} if read_blob else {}))
+
+
+def copier(
+    content_of: Callable[[Draft], EmailContent], preface: Preface | None = None
+) -> Callable[..., mime.Frozen]:  # fmt: skip
+    """The `freeze` of mail.post that copies what `content_of` says a draft repeats."""
+
+    def freeze(
+        draft: Draft, _sender: Sender, *, message_id: str, pixel_url: str | None, date: datetime, **_: Any
+    ) -> mime.Frozen:
+        kept = content_of(draft)
+        return copied(
+            kept.skeleton, kept.cuts, draft, message_id=message_id, pixel_url=pixel_url, date=date, preface=preface
+        )
+
+    return freeze
+
+
+def draft_of(email: Email, content: EmailContent, recipient: str, name: str, files: Iterable[File]) -> Draft:
+    """What mail.post is asked for a copy. Openings can be measured only where the first letter carried a pixel: its
+    bytes are not added to."""
+    html = html_of(content.skeleton) if measured(content.skeleton) else ""
+    return Draft(
+        recipient, name, email.contact_id, email.training_session_id, email.type, email.subject, html, "",
+        tuple(files), email.opportunity_id,
+    )  # fmt: skip
+
+
+def files_of(email_ids: Iterable[int]) -> dict[int, list[File]]:
+    """The attachments of each of those e-mails, in one statement."""
+    found: dict[int, list[File]] = {}
+    query = select(Attachment).where(Attachment.email_id.in_(list(email_ids))).order_by(Attachment.position)
+    for row in db.session.scalars(query):
+        file = File(row.filename, row.sha256, row.blob.size, row.blob.media_type)
+        found.setdefault(row.email_id, []).append(file)
+    return found
 
 
 def measured(skeleton: bytes) -> bool:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import re
-import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
-from documents import blobs
+from documents import blobs, pictures
 from errors import Permanent, UserMistake
 from models import Organisation
 from models.words import N_
@@ -25,8 +24,6 @@ LARGEST_LOGO = 200_000  # bytes: it travels with every e-mail
 _WIDEST, _HIGHEST = 200, 56  # how it is drawn, in CSS pixels
 _MOST_PIXELS = 2000
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
-# start of frame markers of JPEG, which give height and width
-_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 
 
 @dataclass(frozen=True)
@@ -95,39 +92,13 @@ def measured(data: bytes) -> tuple[str, int, int]:
     if len(data) > LARGEST_LOGO:
         raise UserMistake(N_("Ce logo est trop lourd : %(limit)s ko au plus."), "logo", limit=LARGEST_LOGO // 1000)
     media_type = blobs.sniff(data[:8192])
-    sides = _of_png(data) if media_type == "image/png" else _of_jpeg(data) if media_type == "image/jpeg" else None
+    sides = pictures.sides(data, media_type) if media_type in ("image/png", "image/jpeg") else None
     if sides is None:
         raise UserMistake(N_("Le logo doit être une image PNG ou JPEG."), "logo")
     if not all(1 <= side <= _MOST_PIXELS for side in sides):
         message = N_("Ce logo mesure %(width)s × %(height)s pixels : %(most)s au plus de chaque côté.")
         raise UserMistake(message, "logo", width=sides[0], height=sides[1], most=_MOST_PIXELS)
     return media_type, *sides
-
-
-def _of_png(data: bytes) -> tuple[int, int] | None:
-    if len(data) < 45 or data[12:16] != b"IHDR":
-        return None
-    width, height = struct.unpack(">II", data[16:24])
-    return width, height
-
-
-def _of_jpeg(data: bytes) -> tuple[int, int] | None:
-    at = 2
-    while at + 9 < len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF:  # padding
-            at += 1
-            continue
-        if marker in _FRAMES:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            at += 2
-            continue
-        at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    return None
 
 
 def data_address(sha256: str, media_type: str) -> str:

@@ -13,19 +13,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select
 
 from documents import spaces
 from errors import Permanent, UserMistake
 from extensions import db
 from mail import anew, copying, headers, mime, outbox, preface, words_of_html
-from mail.compose import Draft, File
+from mail.compose import Draft
 from mail.copying import copied
 from mail.fold import Fact
 from mail.look import Logo
 from mail.preface import Preface
 from mail.tracking import record
-from models import Address, Attachment, Contact, Email, EmailContent, Organisation, Sender, TrainingSession, User
+from models import Address, Contact, Email, EmailContent, Organisation, Sender, TrainingSession, User
 from models.words import N_, EventKind, Status, Word
 
 __all__ = ["ON_ITS_WAY", "Ask", "Mode", "copied", "corrected", "page_of", "resend", "resendable"]
@@ -123,11 +122,11 @@ def _prepared(
         made = anew.make(email, to, by)
         return replace(_prefaced(made.draft, above), name=name), made.sender, mime.freeze
     sender = db.session.get_one(Sender, email.sender_id)
-    draft = _draft(email, content, to, name)
+    draft = copying.draft_of(email, content, to, name, copying.files_of([email.id]).get(email.id, ()))
     if ask.mode is Mode.LINK:
         above = replace(above, link=page_of(email, make=True), files=tuple(file.filename for file in draft.files))
         return _prefaced(_without_files(draft, content), above), sender, mime.freeze
-    return draft, sender, _copier(content, above)
+    return draft, sender, copying.copier(lambda _: content, above)
 
 
 def _fact(email: Email, new: Email, draft: Draft, ask: Ask, by: User | None) -> Fact:
@@ -166,28 +165,6 @@ def page_of(email: Email, make: bool = False) -> str:
     if space is not None and (space.revoked_at is not None or spaces.ends_on(space) < datetime.now(UTC).date()):
         raise UserMistake(_CLOSED, "mode")
     return spaces.address(space) if make and space is not None else ""
-
-
-def _draft(email: Email, content: EmailContent, recipient: str, name: str) -> Draft:
-    query = select(Attachment).where(Attachment.email_id == email.id).order_by(Attachment.position)
-    files = tuple(
-        File(row.filename, row.sha256, row.blob.size, row.blob.media_type) for row in db.session.scalars(query)
-    )  # fmt: skip
-    # Openings can be measured only where the first letter carried a pixel: its bytes are not added to.
-    html = copying.html_of(content.skeleton) if copying.measured(content.skeleton) else ""
-    return Draft(recipient, name, email.contact_id, email.training_session_id, email.type, email.subject,
-                 html, "", files, email.opportunity_id)  # fmt: skip
-
-
-def _copier(content: EmailContent, above: Preface) -> Callable[..., mime.Frozen]:
-    def freeze(
-        draft: Draft, sender: Sender, *, message_id: str, pixel_url: str | None, date: datetime, **_: Any
-    ) -> mime.Frozen:
-        return copied(
-            content.skeleton, content.cuts, draft, message_id=message_id, pixel_url=pixel_url, date=date, preface=above
-        )
-
-    return freeze
 
 
 def _without_files(draft: Draft, content: EmailContent) -> Draft:
