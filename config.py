@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from places import Places
 
 ROOT = Path(__file__).resolve().parent
+_LOOPBACK = {4: ipaddress.ip_network("127.0.0.0/8"), 6: ipaddress.ip_network("::1/128")}
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/-]*)?")
 
 
@@ -52,6 +53,18 @@ class Config:
     mail_verify_tls: bool = True
     mail_ca_file: Path | None = None  # trusted beside the system's, for SMTP and IMAP
     mail_local_hostname: str | None = None
+    # of the house's account: how it signs in (password, xoauth2), connections of all workers together, e-mails a minute
+    # (None: no limit), and when a connection is left
+    mail_auth: str = "password"
+    mail_connections: int = 8
+    mail_per_minute: int | None = None
+    mail_messages_per_connection: int = 100
+    mail_minutes_per_connection: int = 5
+    # of organisations' own accounts: what encrypts their secrets (the first; all of them open), which networks may be
+    # reached beside the Internet, and the function that gives XOAUTH2 tokens ("module:function")
+    account_keys: tuple[str, ...] = ()
+    account_networks: tuple[str, ...] = ()
+    xoauth2_token: str = ""
     bounce_maildir: Path | None = None
     bounce_imap_host: str | None = None
     bounce_imap_port: int = 993
@@ -189,6 +202,14 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         mail_verify_tls=switch("MAIL_VERIFY_TLS", True),
         mail_ca_file=Path(mail_ca) if mail_ca else None,
         mail_local_hostname=text("MAIL_LOCAL_HOSTNAME"),
+        mail_auth=_mail_auth(text("MAIL_AUTH", "password") or ""),
+        mail_connections=int(number("MAIL_CONNECTIONS", 8, 1)),
+        mail_per_minute=int(number("MAIL_PER_MINUTE", 0)) or None,
+        mail_messages_per_connection=int(number("MAIL_MESSAGES_PER_CONNECTION", 100, 1)),
+        mail_minutes_per_connection=int(number("MAIL_MINUTES_PER_CONNECTION", 5, 1)),
+        account_keys=_account_keys(text("ACCOUNT_KEYS", "") or "", places, mode),
+        account_networks=_account_networks(text("ACCOUNT_NETWORKS", "") or "", mode),
+        xoauth2_token=_function("XOAUTH2_TOKEN", text("XOAUTH2_TOKEN", "") or ""),
         bounce_maildir=Path(bounce_maildir) if bounce_maildir else None,
         bounce_imap_host=text("BOUNCE_IMAP_HOST"),
         bounce_imap_port=int(number("BOUNCE_IMAP_PORT", 993, 1)),
@@ -258,17 +279,53 @@ def _addresses(name: str, given: str) -> tuple[str, ...]:
         raise WrongSetting(f"{name}={given!r}: IP addresses, comma-separated, are expected.") from None
 
 
+def _mail_auth(given: str) -> str:
+    if given not in ("password", "xoauth2"):
+        raise WrongSetting(f"MAIL_AUTH={given!r}: password or xoauth2 is expected.")
+    return given
+
+
+def _account_keys(given: str, places: Places, mode: str) -> tuple[str, ...]:
+    """The comma-separated keys; elsewhere than in production, one is kept in the data folder where none is named."""
+    keys = tuple(key.strip() for key in given.split(",") if key.strip())
+    if any(len(key) < 32 for key in keys):
+        raise WrongSetting("ACCOUNT_KEYS: secrets of 32 characters or more, comma-separated, are expected.")
+    return keys or (() if mode == "production" else (_kept_key(places, "account_key"),))
+
+
+def _account_networks(given: str, mode: str) -> tuple[str, ...]:
+    """The comma-separated networks that organisations' accounts may be in, beside the Internet."""
+    try:
+        networks = [ipaddress.ip_network(one.strip()) for one in given.split(",") if one.strip()]
+    except ValueError:
+        raise WrongSetting(f"ACCOUNT_NETWORKS={given!r}: networks, comma-separated, are expected.") from None
+    if mode == "production" and any(one.is_loopback or one.overlaps(_LOOPBACK[one.version]) for one in networks):
+        raise WrongSetting(f"ACCOUNT_NETWORKS={given!r}: not this machine, whose own services it would open.")
+    return tuple(map(str, networks))
+
+
+def _function(name: str, given: str) -> str:
+    if given and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", given):
+        raise WrongSetting(f"{name}={given!r}: module:function is expected.")
+    return given
+
+
 def _kept_secret(places: Places, mode: str) -> str:
     """The key kept in the data folder, made at the first need; production must name its own."""
     if mode == "production":
         raise WrongSetting("SECRET_KEY is not set: production needs a secret of its own, 32 characters or more.")
-    path = places.data / "secret_key"
+    return _kept_key(places, "secret_key")
+
+
+def _kept_key(places: Places, name: str) -> str:
+    """The key of that name in the data folder, made at the first need."""
+    path = places.data / name
     try:
         return path.read_text().strip()
     except FileNotFoundError:
         pass
     places.data.mkdir(parents=True, exist_ok=True)
-    whole = path.with_name(f".secret_key.{os.getpid()}")
+    whole = path.with_name(f".{name}.{os.getpid()}")
     with open(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(48))
     with contextlib.suppress(FileExistsError):  # another process was first: its key is the key

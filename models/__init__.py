@@ -1,5 +1,6 @@
 """Columns, constraints, relations and tiny properties. No joins, no input or output, no request."""
 
+from models.account import Auth, Security, SmtpAccount
 from models.audit import AuditAction, AuditEntry, AuditGroup, Channel
 from models.contact import Contact
 from models.document import Document, DocumentKind, Evaluation, EvaluationMoment
@@ -35,13 +36,13 @@ from models.training import Enrolment, Module, Programme, TrainingSession
 from models.webhook import DeliveryState, OffReason, Trouble, WebhookDelivery, WebhookEndpoint, WebhookTry
 
 __all__ = [
-    "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup",
+    "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup", "Auth",
     "Automation", "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact",
     "DeliveryEvent", "DeliveryState", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
     "EvaluationMoment", "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "Mailing", "Module", "OffReason",
     "Opportunity", "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
     "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState",
-    "SavedView", "Segment", "SegmentMember", "Sender", "SpaceVisit", "Stage", "StageChange", "Suppression",
-    "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User",
-    "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
+    "SavedView", "Segment", "SegmentMember", "Security", "Sender", "SmtpAccount", "SpaceVisit", "Stage", "StageChange",
+    "Suppression", "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble",
+    "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Computed,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -32,13 +33,15 @@ from models.words import Mark, QueueState, Reason, ReturnPath, Status
 
 
 class Sender(Model):
-    """An address mail leaves from. Account columns left empty mean the house's own account (MAIL_*)."""
+    """An address mail leaves from, by the organisation's `account_id` or, without one, the house's account (MAIL_*)."""
 
     __tablename__ = "sender"
     __table_args__ = (
         one_of("return_path", ReturnPath),
         UniqueConstraint("organisation_id", "address"),
+        ForeignKeyConstraint(["organisation_id", "account_id"], ["smtp_account.organisation_id", "smtp_account.id"]),
         Index("uq_sender_default", "organisation_id", unique=True, postgresql_where=text("is_default")),
+        Index("ix_sender_account", "account_id", postgresql_where=text("account_id IS NOT NULL")),
     )
 
     id: Mapped[bigid]
@@ -50,6 +53,7 @@ class Sender(Model):
     return_path: Mapped[ReturnPath] = word(ReturnPath, nullable=False, default=ReturnPath.OWN)
     # the fixed bounce address, or the VERP base: bounces@example.org gives bounces+TOKEN@example.org
     bounce_address: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    account_id: Mapped[int | None] = mapped_column(BigInteger)
     connections: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("4"))
     paused_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     paused_why: Mapped[str] = mapped_column(Text, nullable=False, server_default="")

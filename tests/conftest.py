@@ -27,6 +27,7 @@ from models import Organisation, Sender, User
 from models.words import ReturnPath, Role
 from tests import audited, loopback
 from tests.client import Browser
+from tests.crew import Nursery
 
 loopback.stay()
 
@@ -68,6 +69,7 @@ def test_config(folder: Path, postgres: Postgres, valkey: Valkey) -> config.Conf
         env="test",
         data=folder / "data",
         secret_key="the tests' own secret key, long enough",
+        account_keys=("the tests' own key of accounts, long enough",),
         base_url="http://localhost",
         database_url=config.psycopg_url(postgres.create_database("sillage_test")),
         redis_url=valkey.url,
@@ -152,6 +154,13 @@ def make_house(name: str, domain: str) -> House:
     db.session.add_all([*people, sender])
     db.session.commit()
     return House(organisation, sender, *people)
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where workers to be killed come from (tests.crew)."""
+    with Nursery() as nursery:
+        yield nursery
 
 
 @pytest.fixture
