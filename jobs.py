@@ -13,7 +13,7 @@ from collections.abc import Callable
 import webhooks
 from documents import runs
 from history import export_jobs, export_work
-from mail import bulk_resend, mailbox, outbox
+from mail import bulk_resend, mailbox, marks, outbox
 from mail.domain_checks import check_due
 from mail.drain import drain as run_drain
 from planning import alerts, digest, events, plans
@@ -42,6 +42,11 @@ def sweep() -> None:
 def poll_mailboxes() -> None:
     """Read what came back into the bounce mailboxes."""
     mailbox.poll()
+
+
+def judge_marks() -> None:
+    """Say of the looks at open pixels and links whether they were a person's."""
+    marks.judge()
 
 
 def _sweeping() -> Callable[[], bool]:
@@ -149,6 +154,7 @@ def expire_exports() -> None:
 SCHEDULE = (
     ("sweep", "work", 5),
     ("poll_mailboxes", "inbound", 5),
+    ("judge_marks", "inbound", 5),
     ("export", "work", 15),
     ("make_documents", "work", 15),
     ("send_again", "work", 15),

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
-from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField, ValidationError
+from wtforms import EmailField, RadioField, SelectField, StringField, TelField, TextAreaField, ValidationError
 
 import i18n
 from blueprints.forms import BaseForm, Line, MailAddress, Needed, Text
@@ -31,6 +31,11 @@ KINDS = {
     "funders": ContactKind.FUNDER,
 }
 PLURALS = {kind: plural for plural, kind in KINDS.items()}
+# What a person said of measuring: as the form spells it, its words, the column.
+_MEASURED = (
+    ("", N_("La personne n'a rien dit"), None), ("yes", N_("Elle est d'accord"), True),
+    ("no", N_("Elle refuse"), False),
+)  # fmt: skip
 
 
 class ContactForm(BaseForm):
@@ -54,13 +59,20 @@ class ContactForm(BaseForm):
     country = SelectField(N_("Pays"))
     offer = StringField(N_("Offre"), [Line(100)], description=N_("L'offre ou l'abonnement souscrit."))
     notes = TextAreaField(N_("Notes internes"), [Text(5000)], description=N_("Jamais envoyées."))
+    measured = RadioField(
+        N_("Mesure de l'ouverture de ses e-mails"),
+        description=N_("Un refus vaut aussi pour les e-mails déjà partis. Sans réponse, l'organisme décide."),
+    )
 
     def __init__(self, kind: ContactKind, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.found: Contact | None = None  # the company that the form names
         self.offered: list[Contact] = []  # those it may mean
         self.language.choices = list(i18n.LANGUAGES.items())
+        self.measured.choices = [(word, _(label)) for word, label, _said in _MEASURED]
         self.country.choices = [("", "—"), *contacts.countries(i18n.language())]
+        if "measured" not in request.form:
+            self.measured.data = next(word for word, _label, said in _MEASURED if said is self.measured.object_data)
         if not self.is_submitted():
             self.country.data = self.country.object_data or ("" if getattr(kwargs.get("obj"), "id", None) else "FR")
             self.tags.data = ", ".join(self.tags.object_data or ())
@@ -93,10 +105,12 @@ class ContactForm(BaseForm):
         """The columns of the contact."""
         found = {field.name: field.data for field in self if field.name != "csrf_token"}
         found["tags"] = contacts.read_tags(self.tags.data or "")
+        word = found.pop("measured")
+        measured = next(said for known, _label, said in _MEASURED if known == word)
         texts = {name: "" if value is None else value for name, value in found.items() if name != "company"}
-        if "company" not in found:
-            return texts
-        return texts | {"company_id": self.found.id if self.found else None}
+        if "company" in found:
+            texts["company_id"] = self.found.id if self.found else None
+        return texts | {"measured": measured}
 
 
 def kind_or_404(plural: str) -> ContactKind:

@@ -7,14 +7,24 @@ from zoneinfo import available_timezones
 
 from flask_login import current_user
 from sqlalchemy import func, select
-from wtforms import BooleanField, EmailField, RadioField, SelectField, StringField, TelField, ValidationError
+from wtforms import (
+    BooleanField,
+    EmailField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TelField,
+    ValidationError,
+)
+from wtforms.widgets import CheckboxInput, ListWidget
 
 import i18n
 from blueprints.forms import BaseForm, Line, MailAddress, Needed
 from extensions import db
 from i18n import N_, _
 from models import Sender, User
-from models.words import ReturnPath, Role
+from models.words import EmailType, ReturnPath, Role
 from people import accounts
 
 # Zones of the French-speaking places first, then the rest by name.
@@ -41,9 +51,14 @@ class OrganisationForm(BaseForm):
     )  # fmt: skip
     timezone = SelectField(N_("Fuseau horaire"), description=N_("Celui des jours et des heures affichés."))
     track_opens = BooleanField(N_("Mesurer l'ouverture des e-mails"))
+    track_by_consent = BooleanField(N_("Seulement des personnes qui ont donné leur accord"))
+    untracked_types = SelectMultipleField(
+        N_("E-mails jamais mesurés"), widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.untracked_types.choices = [(type.value, _(type.label)) for type in EmailType]
         self.timezone.choices = [(name, name.replace("_", " ")) for name in zones()]
 
 

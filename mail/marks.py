@@ -1,46 +1,109 @@
-"""What an e-mail's own marks say: the open pixel. A person or a machine?
+"""What an e-mail's own marks say: the open pixel, a rewritten link, the confirmation that was asked for.
 
-Image proxies, scanners and opens within seconds of sending are machines: shown as "ouverture automatique", never as
-read. The reader's address and browser are judged, then dropped.
+A look is kept for some seconds and judged with those about it (mail.lookers); a machine's is shown as "ouverture
+automatique", never as read. The looker's address and browser are judged, then dropped.
 """
 
 from __future__ import annotations
 
 import base64
-import re
-from datetime import UTC, datetime, timedelta
+import hashlib
+import hmac
 
-from sqlalchemy import text
+from sqlalchemy import delete, select, text, update
 
-from extensions import db
-from mail import tokens
+from extensions import db, settings
+from mail import lookers, tokens
 from mail.fold import Fact
+from mail.lookers import Look
 from mail.tracking import record
+from models import SeenMark, Sighting
 from models.words import EventKind
 
 # 43 bytes: one transparent point.
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-TOO_SOON = timedelta(seconds=10)
-_MACHINES = re.compile(
-    r"googleimageproxy|ggpht|yahoomailproxy|yahoocachesystem|bot\b|crawl|spider|scan|proofpoint|barracuda|mimecast"
-    r"|python-|curl|wget|go-http|java/|okhttp|libwww|headless|preview|prefetch|^mozilla/5\.0$|^$",
-    re.IGNORECASE,
+# A burst shows in BURST_WITHIN; a look is judged once those after it can have come, and stays for those judged later.
+_JUDGED_AFTER, _DROPPED_AFTER = 3, 10
+_BATCH = 2000
+_KINDS = {SeenMark.PIXEL: EventKind.OPENED, SeenMark.LINK: EventKind.CLICKED}
+
+_DUE = text(
+    """
+SELECT sighting.id, sighting.email_id, sighting.mark, sighting.seen_at, sighting.network, sighting.machine,
+  ARRAY(SELECT occurred_at FROM delivery_event WHERE delivery_event.email_id = sighting.email_id
+        AND kind IN ('accepted', 'relayed', 'delivered')) AS arrivals,
+  coalesce(contact.measured, true) AS measured
+FROM sighting JOIN email ON email.id = sighting.email_id LEFT JOIN contact ON contact.id = email.contact_id
+WHERE NOT judged AND seen_at < clock_timestamp() - make_interval(secs => :age)
+ORDER BY seen_at LIMIT :batch FOR UPDATE OF sighting SKIP LOCKED
+"""
 )
 
 
-def seen(token: str, method: str, browser: str) -> None:
-    """Record that the pixel of `token` was asked for, in a transaction of its own; an unknown token changes nothing."""
-    email_id = tokens.read("pixel", token)
-    if email_id is None:
-        return
-    now = datetime.now(UTC)
-    accepted = db.session.execute(
-        text("SELECT max(occurred_at) FROM delivery_event WHERE email_id = :id AND kind = 'accepted'"),
-        {"id": email_id},
-    ).scalar()
-    soon = accepted is not None and now - accepted < TOO_SOON
-    machine = method != "GET" or soon or _MACHINES.search(browser) is not None
-    kind = EventKind.MACHINE_OPENED if machine else EventKind.OPENED
-    # One fact a day: how often someone looks at a letter is nobody's business.
-    record([Fact(email_id, kind, "pixel", f"{now:%Y-%m-%d}", now)])
+# An unknown token takes the same way, and finds no e-mail at its end; nobody waits for a disk.
+_SEEN = text(
+    "INSERT INTO sighting (email_id, mark, network, machine) "
+    "SELECT id, :mark, :network, :machine FROM email WHERE id = :email_id"
+)
+
+
+def seen(mark: SeenMark, token: str, method: str, browser: str, address: str, purpose: str = "") -> None:
+    """Keep a look at the mark of that token until it is judged, in a transaction of its own; a stranger's token keeps
+    nothing, in the same time."""
+    values = {
+        "email_id": tokens.read(mark, token) or 0,
+        "mark": mark.value,
+        "network": _hashed(lookers.network_of(address)),
+        "machine": lookers.given_away(method, browser, purpose),
+    }
+    db.session.execute(text("SET LOCAL synchronous_commit TO off"))
+    db.session.execute(_SEEN, values)
     db.session.commit()
+
+
+def _hashed(network: str) -> bytes:
+    """A network as it is kept: it can be compared with another, not read."""
+    if not network:
+        return b""
+    return hmac.digest(settings().secret_key.encode(), b"sillage network " + network.encode(), hashlib.sha256)[:8]
+
+
+def judge(age: float = _JUDGED_AFTER) -> int:
+    """Say of every look older than `age` seconds whether it was a person's, record that, and drop those long judged.
+
+    Of a person who wants no measure nothing is recorded. Returns how many were judged; commits.
+    """
+    due = db.session.execute(_DUE, {"age": age, "batch": _BATCH}).all()
+    if due:
+        about = _about({row.network for row in due if row.network}, min(row.seen_at for row in due))
+        mine = {row.id: Look(row.id, row.email_id, row.seen_at, bytes(row.network), row.machine) for row in due}
+        said = lookers.machines([*mine.values(), *(look for look in about if look.id not in mine)],
+                                {row.email_id: row.arrivals for row in due})  # fmt: skip
+        record(
+            Fact(
+                row.email_id,
+                EventKind.MACHINE_OPENED if row.id in said else _KINDS[SeenMark(row.mark)],
+                row.mark,
+                # One fact a day: how often someone looks at a letter is nobody's business.
+                f"{row.seen_at:%Y-%m-%d}",
+                row.seen_at,
+                data={"why": said[row.id]} if row.id in said else None,
+            )
+            for row in due
+            if row.measured
+        )
+        db.session.execute(update(Sighting).where(Sighting.id.in_(list(mine))).values(judged=True))
+    old = text("clock_timestamp() - make_interval(secs => :age)").bindparams(age=max(age, _DROPPED_AFTER))
+    db.session.execute(delete(Sighting).where(Sighting.judged, Sighting.seen_at < old))
+    db.session.commit()
+    return len(due)
+
+
+def _about(networks: set[bytes], since: object) -> list[Look]:
+    """The looks from the same networks, judged or not yet due."""
+    query = select(Sighting.id, Sighting.email_id, Sighting.seen_at, Sighting.network, Sighting.machine).where(
+        Sighting.network.in_(networks), Sighting.seen_at >= since - lookers.BURST_WITHIN  # type: ignore[operator]
+    )
+    rows = db.session.execute(query)
+    return [Look(row.id, row.email_id, row.seen_at, bytes(row.network), row.machine) for row in rows]
+

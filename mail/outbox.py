@@ -16,7 +16,7 @@ from flask import current_app
 from sqlalchemy import Connection, Engine, create_engine, select, text
 
 from extensions import db, on_commit, ring, settings
-from mail import announcing, mime, quarantine, tokens
+from mail import announcing, consent, mime, quarantine, tokens
 from mail.compose import Draft
 from mail.fold import Fact
 from mail.recipients import of_drafts
@@ -73,6 +73,7 @@ def post(
         text("SELECT nextval(pg_get_serial_sequence('email', 'id')) FROM generate_series(1, :n)"), {"n": len(drafts)}
     ).scalars()
     addresses = of_drafts(connection, organisation.id, drafts)
+    measured = consent.asked(connection, organisation, drafts)
     priority = int(len(drafts) > BULK_FROM if bulk is None else bulk)
     copies = _Copies()
     public_ids = []
@@ -83,7 +84,7 @@ def post(
             draft,
             sender,
             message_id=message_id(email_id, sender),
-            pixel_url=pixel_url(email_id) if organisation.track_opens and draft.html else None,
+            pixel_url=pixel_url(email_id) if measured(draft) else None,
             date=first_try,
         )
         public_ids.append(public_id("E", 12))
@@ -91,7 +92,7 @@ def post(
             email_id, organisation.id, public_ids[-1], mailing_id, address_id, draft.contact_id,
             draft.training_session_id, draft.opportunity_id, sender.id, by.id if by else None,
             resend_of.id if resend_of else None, str(draft.type), draft.subject, len(draft.files),
-            bool(organisation.track_opens and draft.html), now, now,
+            measured(draft), now, now,
             Status.REQUESTED.value, now, "user", REQUESTED,
         ))  # fmt: skip
         copies.content.append((

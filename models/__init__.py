@@ -30,6 +30,7 @@ from models.planning import (
     TrainingType,
 )
 from models.resend_run import Left, ResendRow, ResendRun, RowOutcome, RunState
+from models.sighting import SeenMark, Sighting
 from models.suppression import Grounds, Suppression
 from models.template import Template, TemplateFormat, TemplateVersion
 from models.training import Enrolment, Module, Programme, TrainingSession
@@ -42,7 +43,7 @@ __all__ = [
     "EvaluationMoment", "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "Mailing", "Module", "OffReason",
     "Opportunity", "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
     "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState",
-    "SavedView", "Segment", "SegmentMember", "Security", "Sender", "SmtpAccount", "SpaceVisit", "Stage", "StageChange",
-    "Suppression", "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble",
+    "SavedView", "SeenMark", "Segment", "SegmentMember", "Security", "Sender", "Sighting", "SmtpAccount", "SpaceVisit",
+    "Stage", "StageChange", "Suppression", "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble",
     "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, BigInteger, Computed, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Computed, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, bigid, created, one_of, owner, public_id, word
@@ -40,6 +40,8 @@ class Contact(Model):
     offer: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
     notes: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    # whether opens may be measured: what the person said, None where they said nothing
+    measured: Mapped[bool | None] = mapped_column(Boolean)
     company_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("contact.id", ondelete="SET NULL"))
     created_at: Mapped[created]
     # what is searched: name, address, phone (as typed, and without blanks), reference

@@ -37,6 +37,9 @@ class Organisation(Model):
         ARRAY(Text), nullable=False, server_default=text("'{convocation,evaluation_hot,certificate}'")
     )
     track_opens: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
+    # …of those alone who said yes, and never of these types (EmailType values)
+    track_by_consent: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
+    untracked_types: Mapped[list[str]] = mapped_column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
     created_at: Mapped[created]
 
 

@@ -72,7 +72,8 @@ _COLUMNS: dict[str, str] = {
     "reply_to": N_("Adresse de réponse"), "return_path": N_("Adresse de retour"), "role": N_("Rôle"),
     "starts_on": N_("Début"), "ends_on": N_("Fin"), "state": N_("État"), "tags": N_("Étiquettes"),
     "dkim_selector": N_("Sélecteur DKIM"), "timezone": N_("Fuseau horaire"), "title": N_("Titre"),
-    "track_opens": N_("Mesure des ouvertures"),
+    "measured": N_("Mesure des ouvertures"), "track_by_consent": N_("Mesure sur accord seulement"),
+    "track_opens": N_("Mesure des ouvertures"), "untracked_types": N_("E-mails jamais mesurés"),
 }  # fmt: skip
 _MODES = {
     "copy": N_("Copie exacte"), "anew": N_("Refait aujourd'hui"), "link": N_("Avec un lien de téléchargement"),
