@@ -2,12 +2,14 @@
 
 perm · data5 · temp · quota · throttle · greyN (refused N times, then taken) · from5 (MAIL refused) · slow ·
 stall-data (mute after the dot) · drop-rcpt · drop-body · drop-dot (taken, no reply) · lose-dot (not taken, no reply) ·
-drop-250 (250, then reset) · multi-line · anything else is taken.
+drop-250 (250, then reset) · multi-line · anything else is taken. At a named place the next one to come waits, so that a
+test can kill exactly there.
 """
 
 from __future__ import annotations
 
 import re
+import select
 import socket
 import struct
 import threading
@@ -46,6 +48,10 @@ class Script:
     mute: bool = False
     mail_refused: str = ""  # the whole reply, for every MAIL
     stop_at_dot: threading.Event | None = None  # the next message waits for it between its dot and the reply
+    # Where the next to come waits for `go`: accept (nobody is let in), greeting, rcpt (before its reply), dot (the
+    # message is whole, not yet taken), taken (before the 250). `stopped` is set once one stands there.
+    stop_at: str = ""
+    go: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -58,6 +64,15 @@ class SmtpServer:
     connections: int = 0
     waiting: threading.Event = field(default_factory=threading.Event)  # set once a message stands at stop_at_dot
     open_now: int = 0
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def stand(self, place: str) -> None:
+        """Wait here if this is where the script says so; one does, the others pass."""
+        script = self.script
+        if script.stop_at == place:
+            script.stop_at = ""
+            self.stopped.set()
+            script.go.wait()
 
     def __enter__(self) -> SmtpServer:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -71,6 +86,7 @@ class SmtpServer:
 
     def __exit__(self, *_: object) -> None:
         self._over = True
+        self.script.go.set()
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for sock in list(self._sockets):
@@ -79,6 +95,8 @@ class SmtpServer:
     def _accept(self) -> None:
         while not self._over:
             try:
+                select.select([self.listener], [], [])
+                self.stand("accept")
                 sock, _ = self.listener.accept()
             except OSError:
                 return
@@ -115,6 +133,7 @@ class _Session:
         if script.refuse_over and self.server.open_now > script.refuse_over:
             self.sock.sendall(b"421 4.7.0 too many connections\r\n")
             return
+        self.server.stand("greeting")
         self.say(script.greeting)
         while True:
             line = self.line()
@@ -152,6 +171,7 @@ class _Session:
         address, options = path[1].decode(), path[2].decode()
         self.server.tries[address] += 1
         kind = address.split("@")[0].split(".")[0]
+        self.server.stand("rcpt")
         grey = re.fullmatch(r"grey(\d+)", kind)
         replies = {
             "perm": "550 5.1.1 no such user",
@@ -193,6 +213,7 @@ class _Session:
             stop, script.stop_at_dot = script.stop_at_dot, None
             self.server.waiting.set()
             stop.wait()
+        self.server.stand("dot")
         if script.delay or kind == "slow":
             time.sleep(script.delay or 1.0)
         if kind == "data5":
@@ -203,6 +224,7 @@ class _Session:
             return False
         if kind != "stall-data":
             self.server.taken.append(Taken(self.mail_from, recipient, self.options, body, time.monotonic()))
+        self.server.stand("taken")
         if kind == "drop-dot":
             self.reset()
             return False

@@ -1,0 +1,67 @@
+"""What every reliability test does: ask, wait until something is so while the house sweeps, count copies."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import func, select, text
+
+from extensions import db, ring
+from mail import outbox
+from models import Email, OutboxEntry
+from models.words import Status
+from tests.mail.test_sending import ask, draft, kinds, make_due, state
+from tests.smtp_server import SmtpServer
+
+__all__ = [
+    "LEASE", "ask", "begin", "come_true", "copies", "draft", "house_sweeps", "kinds", "make_due", "none_waits", "state",
+    "statuses",
+]  # fmt: skip
+
+LEASE = 1.0  # of the crew's workers
+
+
+def house_sweeps() -> None:
+    """What the house's clock does every five seconds; here at each look."""
+    outbox.sweep()
+
+
+def come_true(
+    condition: Callable[[], bool], seconds: float = 30.0, meanwhile: Callable[[], None] | None = house_sweeps
+) -> float:
+    """Wait until `condition` holds, doing `meanwhile` in between; the seconds that took. Fails when it never does."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, "it has not come true"
+        if meanwhile is not None:
+            meanwhile()
+        time.sleep(0.05)
+        db.session.rollback()
+    return time.monotonic() - started
+
+
+def begin() -> None:
+    """Ring for the drain, as a request does after its commit."""
+    ring("drain", "send")
+
+
+def none_waits() -> bool:
+    """Whether every e-mail has an outcome."""
+    db.session.rollback()
+    return db.session.scalar(select(func.count()).select_from(OutboxEntry)) == 0
+
+
+def statuses(emails: Iterable[Email]) -> Counter[Status]:
+    """How many of these e-mails have each status."""
+    ids = [email.id for email in emails]
+    found = db.session.execute(text("SELECT status FROM email WHERE id = ANY (:ids)"), {"ids": ids}).scalars()
+    counted = Counter(Status(status) for status in found)
+    db.session.rollback()
+    return counted
+
+
+def copies(server: SmtpServer) -> Counter[str]:
+    """How many copies of its e-mail the server took for each recipient."""
+    return Counter(taken.recipient for taken in server.taken)
