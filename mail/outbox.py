@@ -1,4 +1,4 @@
-"""post, claim, settle, renew, release, sweep: the only writer of outbox_entry.
+"""post, claim, settle, renew, release, sweep: with mail.claims the only writer of outbox_entry.
 
 The row decides. Only the lease's owner may move an entry, and every move names owner and state. An entry is deleted
 once its outcome is known; what happened is in delivery_event, through mail.tracking.
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import current_app
-from sqlalchemy import Connection, Engine, create_engine, select, text
+from sqlalchemy import Connection, select, text
 
 from extensions import db, on_commit, ring, settings
 from mail import announcing, consent, mime, quarantine, tokens
+from mail.claims import Claimed, claim, due, engine  # noqa: F401  callers know them as the outbox's
 from mail.compose import Draft
 from mail.fold import Fact
 from mail.recipients import of_drafts
@@ -175,73 +175,6 @@ class _Copies:
                         copy.write_row(row)
 
 
-def _engine() -> Engine:
-    """Connections of the drain's own: each statement is one round trip and one commit, and none is asked first
-    whether it still lives (the drain repeats what failed)."""
-    engine = current_app.extensions.get("outbox_engine")
-    if engine is None:
-        made = create_engine(
-            db.engine.url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=2,
-            connect_args={"connect_timeout": 5, "prepare_threshold": 1},
-        )  # fmt: skip
-        engine = current_app.extensions.setdefault("outbox_engine", made)  # two threads may come at once
-    return engine
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """One e-mail a worker holds by lease, with what it needs to send it."""
-
-    email_id: int
-    organisation_id: int
-    sender_id: int
-    recipient: str
-    attempt: int
-    give_up_at: datetime
-    skeleton: bytes
-    cuts: list[list[Any]]
-    size: int
-    smtputf8: bool
-
-
-_CLAIM = """
-WITH due AS (
-  SELECT entry.email_id, row_number() OVER (PARTITION BY sender.id, class.priority) AS turn, class.priority
-  FROM sender
-  CROSS JOIN (VALUES (0), (1)) AS class (priority)
-  CROSS JOIN LATERAL (
-    SELECT email_id FROM outbox_entry
-    WHERE sender_id = sender.id AND priority = class.priority AND state = 'waiting' AND next_attempt_at <= now()
-      AND (not_after IS NULL OR not_after > now())
-    ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-  ) AS entry
-  WHERE sender.paused_at IS NULL AND sender.id <> ALL (%(resting)s::bigint[])
-), chosen AS (
-  SELECT email_id FROM due ORDER BY priority, turn LIMIT %(limit)s
-), claimed AS (
-  UPDATE outbox_entry SET state = 'claimed', owner = %(owner)s, attempt_count = attempt_count + 1,
-    lease_until = now() + make_interval(secs => %(lease)s)
-  FROM chosen WHERE outbox_entry.email_id = chosen.email_id AND outbox_entry.state = 'waiting'
-  RETURNING outbox_entry.*
-)
-SELECT claimed.email_id, organisation_id, sender_id, recipient, attempt_count, give_up_at,
-       skeleton, cuts, size, smtputf8
-FROM claimed JOIN email_content USING (email_id) ORDER BY priority, next_attempt_at, email_id
-"""
-
-
-def claim(owner: str, limit: int, resting: Sequence[int] = ()) -> list[Claimed]:
-    """Take up to `limit` due e-mails by lease, over all senders in turn, interactive before bulk; committed.
-
-    Senders that are paused or `resting` (their server just failed to answer) are passed over.
-    """
-    with _engine().connect() as connection:
-        rows = connection.exec_driver_sql(
-            _CLAIM, {"owner": owner, "limit": limit, "lease": settings().lease, "resting": list(resting)}
-        )
-        return [Claimed(*row) for row in rows]
-
-
 @dataclass
 class Settlement:
     """What one statement writes: facts, and the moves of the entries they are about. `clear()` it after writing."""
@@ -295,13 +228,13 @@ def settle(owner: str, settlement: Settlement) -> set[int]:
         "uncounted": [move[2] for move in moves],
         "begun": settlement.begun,
     }
-    with _engine().connect() as connection:
+    with engine().connect() as connection:
         return set(connection.exec_driver_sql(_SETTLE, values).scalars())
 
 
 def renew(owner: str) -> None:
     """Extend every lease of this owner; a worker does so while it waits on a slow server."""
-    with _engine().connect() as connection:
+    with engine().connect() as connection:
         connection.exec_driver_sql(
             "UPDATE outbox_entry SET lease_until = now() + make_interval(secs => %(lease)s) "
             "WHERE owner = %(owner)s AND lease_until > now() AND state <> 'waiting'",
@@ -335,20 +268,6 @@ def reap() -> int:
         if unknown:
             connection.exec_driver_sql("DELETE FROM outbox_entry WHERE email_id = ANY (%(ids)s)", {"ids": unknown})
         return len(over)
-
-
-def due() -> bool:
-    """Whether anything could be claimed now."""
-    with db.engine.connect() as connection:
-        return bool(
-            connection.exec_driver_sql(
-                "SELECT EXISTS (SELECT FROM sender CROSS JOIN (VALUES (0), (1)) AS class (priority) "
-                "CROSS JOIN LATERAL (SELECT FROM outbox_entry WHERE sender_id = sender.id "
-                "AND priority = class.priority AND state = 'waiting' AND next_attempt_at <= now() "
-                "AND (not_after IS NULL OR not_after > now()) LIMIT 1) AS entry "
-                "WHERE sender.paused_at IS NULL)"
-            ).scalar()
-        )
 
 
 def sweep() -> None:

@@ -18,6 +18,7 @@ from models.event import DeliveryEvent, InboundMessage
 from models.finding import Export, SavedView, Segment, SegmentMember
 from models.opportunity import Opportunity, RecipientSpace, SpaceVisit, Stage, StageChange
 from models.organisation import ApiToken, Organisation, User
+from models.pace import DrainBeat, PaceState
 from models.planning import (
     Anchor,
     Automation,
@@ -37,13 +38,13 @@ from models.training import Enrolment, Module, Programme, TrainingSession
 from models.webhook import DeliveryState, OffReason, Trouble, WebhookDelivery, WebhookEndpoint, WebhookTry
 
 __all__ = [
-    "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup", "Auth",
-    "Automation", "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact",
-    "DeliveryEvent", "DeliveryState", "Document", "DocumentKind", "Email", "EmailContent", "Enrolment", "Evaluation",
-    "EvaluationMoment", "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "Mailing", "Module", "OffReason",
-    "Opportunity", "Organisation", "OutboxEntry", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
-    "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState",
-    "SavedView", "SeenMark", "Segment", "SegmentMember", "Security", "Sender", "Sighting", "SmtpAccount", "SpaceVisit",
-    "Stage", "StageChange", "Suppression", "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble",
-    "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
+    "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup", "Auth", "Automation",
+    "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact", "DeliveryEvent", "DeliveryState", "Document",
+    "DocumentKind", "DrainBeat", "Email", "EmailContent", "Enrolment", "Evaluation", "EvaluationMoment",
+    "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "Mailing", "Module", "OffReason", "Opportunity",
+    "Organisation", "OutboxEntry", "PaceState", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
+    "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState", "SavedView", "SeenMark", "Segment", "SegmentMember",
+    "Security", "Sender", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange", "Suppression",
+    "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User",
+    "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip

@@ -250,7 +250,10 @@ class OutboxEntry(Model):
     __table_args__ = (
         one_of("state", QueueState),
         CheckConstraint("(state = 'waiting') = (owner IS NULL)", name="owned_unless_waiting"),
-        Index("ix_outbox_due", "sender_id", "priority", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
+        Index(
+            "ix_outbox_due", "sender_id", "lane", "priority", "next_attempt_at",
+            postgresql_where=text("state = 'waiting'"),
+        ),
         Index("ix_outbox_leases", "lease_until", postgresql_where=text("state <> 'waiting'")),
     )
 
@@ -261,6 +264,8 @@ class OutboxEntry(Model):
     sender_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("sender.id"), nullable=False)
     recipient: Mapped[str] = mapped_column(Text, nullable=False)  # the envelope's, IDNA domain
     priority: Mapped[int] = mapped_column(SmallInteger, nullable=False)  # 0 interactive, 1 bulk
+    # the recipient's domain where its pace is limited (mail.claims sets it apart when it is met), else empty
+    lane: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
     state: Mapped[QueueState] = word(QueueState, nullable=False, default=QueueState.WAITING)
     attempt_count: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("0"))
     next_attempt_at: Mapped[created]
