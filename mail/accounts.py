@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import importlib
 import threading
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ from models.account import Auth, Security, SmtpAccount
 
 if TYPE_CHECKING:
     from mail.transport import TrackedMail
+
+_AUTHS = {auth.value: auth for auth in Auth}
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def house_of(mail: TrackedMail, config: Config) -> Account:
     security = Security.TLS if mail.use_ssl else Security.STARTTLS if mail.use_tls else Security.NONE
     known = bool(mail.username and mail.password)
     return Account(
-        None, mail.server, mail.port, security, Auth(config.mail_auth) if known else Auth.NONE, mail.username or "",
+        None, mail.server, mail.port, security, _AUTHS[config.mail_auth] if known else Auth.NONE, mail.username or "",
         mail.password if known else None, config.mail_connections, config.mail_per_minute,
         config.mail_messages_per_connection, config.mail_minutes_per_connection * 60, config.mail_verify_tls,
     )  # fmt: skip
@@ -120,14 +123,14 @@ def _fernet(key: str) -> Fernet:
 
 
 _tokens: dict[tuple[object, ...], str] = {}
-_asking = threading.Lock()
+_locks: defaultdict[tuple[object, ...], threading.Lock] = defaultdict(threading.Lock)
 
 
 def bearer(account: Account, config: Config, refused: str | None = None) -> str:
     """A bearer token from the function named by XOAUTH2_TOKEN, which is called with the account and remembered until
     a server refuses what it gave (`refused`: that token). Raises Temporary where none can be had."""
     key = (account.id, account.host, account.username, account.secret)
-    with _asking:
+    with _locks[key]:  # one account's slow token keeps no other waiting
         known = _tokens.get(key)
         if known is not None and known != refused:
             return known
@@ -142,3 +145,8 @@ def bearer(account: Account, config: Config, refused: str | None = None) -> str:
             raise Temporary("XOAUTH2_TOKEN gave no token")
         _tokens[key] = token
         return token
+
+
+def forget_tokens() -> None:
+    """Ask anew for every token from now on."""
+    _tokens.clear()

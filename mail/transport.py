@@ -1,7 +1,7 @@
 """Flask-Mail's façade with a connection of our own: replies kept, timeouts, verified TLS, one phase at a time.
 
-smtplib opens a connection (greeting, EHLO, STARTTLS, AUTH); from then on a Line moves it without ever blocking, so
-that one worker can keep several servers busy. What is said over a line is in mail.conversation.
+mail.opening opens a connection (greeting, EHLO, STARTTLS, AUTH); from then on a Line moves it without ever blocking,
+so that one worker can keep several servers busy. What is said over a line is in mail.conversation.
 """
 
 from __future__ import annotations
@@ -11,50 +11,23 @@ import re
 import smtplib
 import socket
 import ssl
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import flask_mail
 from flask import Flask
 
 from config import Config
+from mail import accounts
+from mail.accounts import Account
+from mail.opening import CannotOpen, Reply, open_session, tls_context
+
+__all__ = ["CannotOpen", "Line", "LineLost", "Reply", "TrackedConnection", "TrackedMail", "tls_context"]
 
 _REPLY_LINE = re.compile(rb"(\d{3})([ -]?)(.*)")
-_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 # RFC 5321 4.5.3.1.5 allows 512 bytes a reply line; a server that sends megabytes is no server.
 _LONGEST_REPLY = 64 * 1024
 # At most RSET, MAIL, RCPT, DATA and a dot wait for replies at once.
 _MOST_REPLIES = 8
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A server's reply: code, the enhanced code (RFC 3463) if given, and its words on one or more lines."""
-
-    code: int
-    text: str
-
-    @property
-    def enhanced(self) -> str | None:
-        found = _ENHANCED.match(self.text)
-        return found[1] if found else None
-
-    @property
-    def positive(self) -> bool:
-        return 200 <= self.code < 400
-
-    @property
-    def permanent(self) -> bool:
-        return self.code >= 500
-
-
-class CannotOpen(Exception):
-    """No session could be opened. `reply` is what the server said, if it spoke; `phase` connect, starttls or auth."""
-
-    def __init__(self, phase: str, words: str, reply: Reply | None = None) -> None:
-        super().__init__(words)
-        self.phase, self.words, self.reply = phase, words, reply
 
 
 class LineLost(Exception):
@@ -66,38 +39,13 @@ class TrackedConnection(flask_mail.Connection):
 
     mail: TrackedMail
 
+    def __init__(self, mail: TrackedMail, account: Account | None = None) -> None:
+        super().__init__(mail)
+        self.account = account
+
     def configure_host(self) -> smtplib.SMTP:
-        """A session that has said EHLO, is encrypted and signed in as settings ask. Raises CannotOpen."""
-        mail, config = self.mail, self.mail.config
-        phase, host = "connect", None
-        try:
-            context = tls_context(config, config.mail_verify_tls) if mail.use_ssl or mail.use_tls else None
-            name = config.mail_local_hostname or _our_name()
-            options: dict[str, Any] = {"timeout": config.smtp_timeout, "local_hostname": name}
-            if mail.use_ssl:
-                host = smtplib.SMTP_SSL(mail.server, mail.port, context=context, **options)
-            else:
-                host = smtplib.SMTP(mail.server, mail.port, **options)
-            phase = "ehlo"
-            host.ehlo_or_helo_if_needed()
-            if mail.use_tls:
-                phase = "starttls"
-                host.starttls(context=context)
-                host.ehlo()
-            if mail.username and mail.password:
-                phase = "auth"
-                host.login(mail.username, mail.password)
-        except smtplib.SMTPResponseException as error:
-            if host is not None:
-                host.close()
-            words = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else ""
-            words = words or str(error.smtp_error)
-            raise CannotOpen(phase, words, Reply(error.smtp_code, words)) from error
-        except (OSError, smtplib.SMTPException, ValueError) as error:
-            if host is not None:
-                host.close()
-            raise CannotOpen(phase, f"{type(error).__name__}: {error}") from error
-        return host
+        """A session that has said EHLO, is encrypted and signed in as the account asks. Raises CannotOpen."""
+        return open_session(self.account or accounts.house_of(self.mail, self.mail.config), self.mail.config)
 
     def line(self) -> Line:
         """The open session as a Line."""
@@ -128,21 +76,9 @@ class TrackedMail(flask_mail.Mail):
         self.suppress, self.debug, self.max_emails = False, 0, None
         return state
 
-    def connect(self) -> TrackedConnection:
-        """A tracked connection, not yet open."""
-        return TrackedConnection(self)
-
-
-def tls_context(config: Config, verify: bool = True) -> ssl.SSLContext:
-    """TLS 1.2 or better with a certificate verified by the system's authorities and the operator's own."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if config.mail_ca_file:
-        context.load_verify_locations(config.mail_ca_file)
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    def connect(self, account: Account | None = None) -> TrackedConnection:
+        """A tracked connection with an account (None: the house's), not yet open."""
+        return TrackedConnection(self, account)
 
 
 class Line:
@@ -241,12 +177,6 @@ class Line:
             raise LineLost("the server says more than it was asked")
         if len(self._in) + sum(len(text) for _, text in self._lines) > _LONGEST_REPLY:
             raise LineLost("the server's reply does not end")
-
-
-@cache
-def _our_name() -> str:
-    """What EHLO says; asked once, for a slow name server would be waited for at each opening."""
-    return socket.getfqdn()
 
 
 def _peer(sock: socket.socket) -> str:
