@@ -51,6 +51,7 @@ SITE_MAP = {
     "audit": "/settings/audit",
     "api": "/api/v1",
     "track": "/t",
+    "receipts": "/t",
     "gallery": "/gallery",
 }
 

@@ -8,7 +8,7 @@ from blueprints import quarantine_details, resend_form
 from blueprints.attached import files_of
 from blueprints.remedies import remedy
 from history.detail import Detail, Event
-from i18n import _
+from i18n import N_, _
 from i18n import datetime_filter as moment
 from models.words import EventKind, Status
 
@@ -62,6 +62,14 @@ def _treating(detail: Detail, failed: bool) -> str:
     return "mark"
 
 
+# Why a look was taken for a machine's (mail.lookers).
+_MACHINES = {
+    "head": N_("demandé sans être regardé"), "prefetch": N_("chargé d'avance"),
+    "name": N_("relais d'images ou robot"), "soon": N_("aussitôt après l'arrivée"),
+    "burst": N_("en rafale depuis un même réseau"),
+}  # fmt: skip
+
+
 def _happening(event: Event) -> dict[str, Any]:
     return {
         "icon": event.kind.icon,
@@ -88,6 +96,11 @@ def _facts(event: Event) -> list[str]:
     }  # fmt: skip
     if kind in sources:
         known.append(sources[kind])
+    if event.data.get("receipt"):
+        known.append(_("accusé de réception demandé"))
+    machine = _MACHINES.get(event.data.get("why", ""))
+    if machine:
+        known.append(_(machine))
     author, address = event.data.get("by"), event.data.get("to")
     if author:
         known.append(_("par %(name)s", name=author))

@@ -16,7 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from documents.blobs import Stored
 from errors import UserMistake
-from mail import headers, letters, look, merge_tags, tag_list
+from mail import headers, letters, look, merge_tags, receipts, tag_list
 from mail.letters import Words
 from mail.look import Logo, Look
 from mail.merge_tags import Merged
@@ -188,6 +188,7 @@ class Writing:
         return merge_tags.values(
             contact, training_session=self.training_session, organisation=self.organisation, author=self.author,
             language=language, groups=self.groups, data=self.data, links=self.links(contact) if self.links else None,
+            receipt=receipts.place(),
         )  # fmt: skip
 
 

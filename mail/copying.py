@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from errors import UserMistake
 from extensions import db
-from mail import headers, mime
+from mail import headers, mime, receipts, tokens
 from mail.compose import Draft, File
 from mail.preface import Preface, language_of
 from models import Attachment, Email, EmailContent, Sender
@@ -52,6 +52,7 @@ def copied(
         b"To": headers.mailbox(draft.name, to),
     }
     made = _with_pixel(_with_preface(skeleton, preface) if preface else skeleton, pixel_url)
+    made = _with_receipt(made, message_id)
     head, blank, body = made.partition(b"\r\n\r\n")
     for name, value in new.items():
         line = name + b": " + value.encode()
@@ -137,6 +138,22 @@ def _with_pixel(skeleton: bytes, pixel_url: str | None) -> bytes:
         return skeleton
     tag = mime.pixel(pixel_url) if pixel_url else ""
     return _with_html(skeleton, _PIXEL.sub(lambda _: tag, html))
+
+
+def _with_receipt(skeleton: bytes, message_id: str) -> bytes:
+    """Where the first letter asked to confirm its arrival, the copy asks for its own; its Message-ID says whose."""
+    html, text = html_of(skeleton), text_of(skeleton)
+    if not receipts.asks(html + text):
+        return skeleton
+    email_id = tokens.read("mid", message_id.strip("<>").partition("@")[0])
+    if email_id is None:
+        return skeleton
+    new_html, new_text = receipts.readdressed(html, email_id), receipts.readdressed(text, email_id)
+    if new_text != text:
+        part = _TEXT_PART.search(skeleton)
+        assert part is not None
+        skeleton = skeleton[: part.start(2)] + mime.quoted_printable(new_text) + skeleton[part.end(2) :]
+    return _with_html(skeleton, new_html) if new_html != html else skeleton
 
 
 def _with_html(skeleton: bytes, html: str) -> bytes:

@@ -142,11 +142,12 @@ def _around(source: str, index: int) -> str:
 def values(
     contact: Contact, *, training_session: TrainingSession | None, organisation: Organisation, author: User | None,
     language: str, groups: Collection[str] = (), data: Mapping[str, Any] | None = None,
-    links: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None, receipt: str = "",
 ) -> dict[str, dict[str, str]]:  # fmt: skip
     """What each tag becomes for this person: {"personne": {"prenom": …}, …}, days and hours in `language`.
 
     `data` is the event's, `links` this person's addresses ({"evaluation": url}); both fill tags of `groups` alone.
+    `receipt` is where they confirm that the e-mail arrived.
     """
     zone = organisation.timezone
     said = {
@@ -159,6 +160,7 @@ def values(
             "adresse": ", ".join(line.strip() for line in organisation.address.splitlines() if line.strip()),
         },
         "expediteur": {"nom": author.name if author else organisation.name},
+        "accuse": {"lien": receipt},
     }  # fmt: skip
     if training_session is not None:
         first, last = dates.days_of(training_session, zone)

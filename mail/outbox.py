@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from extensions import db, on_commit, ring, settings
-from mail import announcing, consent, mime, quarantine, tokens
+from mail import announcing, consent, mime, quarantine, receipts, tokens
 from mail.claims import Claimed, claim, due, engine  # noqa: F401  callers know them as the outbox's
 from mail.compose import Draft
 from mail.fold import Fact
@@ -78,7 +78,8 @@ def post(
     copies = _Copies()
     public_ids = []
     held: list[Fact] = []
-    for draft, email_id in zip(drafts, ids, strict=True):
+    for asked, email_id in zip(drafts, ids, strict=True):
+        draft, receipt = receipts.addressed(asked, email_id)
         address_id, envelope, story = addresses[draft.recipient, draft.name]
         content = freeze(
             draft,
@@ -108,7 +109,8 @@ def post(
             ))  # fmt: skip
         copies.event.append((
             organisation.id, email_id, EventKind.REQUESTED.value, "user", REQUESTED, now,
-            json.dumps({"by": by.name}) if by else None,
+            json.dumps(({"by": by.name} if by else {}) | ({"receipt": True} if receipt else {})) if by or receipt
+            else None,
         ))  # fmt: skip
     copies.write(connection)
     if listened:

@@ -56,6 +56,7 @@ TAGS = (
     MergeTag("organisme.adresse", N_("Adresse de l'organisme")),
     MergeTag("organisme.telephone", N_("Téléphone de l'organisme")),
     MergeTag("expediteur.nom", N_("Votre nom")),
+    MergeTag("accuse.lien", N_("Adresse où confirmer la réception")),
 )
 # Addresses made for one recipient.
 LINK_TAGS = (

@@ -279,6 +279,7 @@ OTHERWISE = {
     ("documents.preview", "GET"): {404}, ("documents.preview_pdf", "GET"): {404},
     ("documents.changed", "GET"): {200, 286}, ("evaluations.changed", "GET"): {200, 286},
     ("answers.form", "GET"): {404}, ("answers.answer", "POST"): {404},
+    ("receipts.show", "GET"): {404}, ("receipts.confirm", "POST"): {404},
     ("answers.done", "GET"): {404}, ("answers.confirm", "POST"): {404},
     ("opportunities.withdraw", "POST"): {303, 404},
     ("spaces.show", "GET"): {404}, ("spaces.body", "GET"): {404}, ("spaces.file", "GET"): {404},
