@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from extensions import db, settings
 from mail import news
-from mail.matching import match
+from mail.matching import Match, match
 from mail.reports import Fence, Report
 from mail.tracking import record
 from mail.transport import tls_context
@@ -94,10 +94,17 @@ def _apply(arrival: Arrival, digest: str, report: Report | None) -> int:
             "raw": arrival.raw[:_KEPT],
         },
     ).scalar()  # fmt: skip
-    if inbound_id is not None and report and about:
-        record(news.facts(report, about, digest[:32], datetime.now(UTC), inbound_id))
+    if inbound_id is not None and report and about and not record_all(report, about, digest, inbound_id):
+        db.session.execute(text("UPDATE inbound_message SET outcome = 'ignored' WHERE id = :id"), {"id": inbound_id})
     db.session.commit()
     return int(inbound_id is not None)
+
+
+def record_all(report: Report, about: Match, digest: str, inbound_id: int) -> bool:
+    """Record what a matched report says, in the caller's transaction; False where it says nothing of the e-mail."""
+    facts = news.facts(report, about, digest[:32], datetime.now(UTC), inbound_id)
+    record(facts)
+    return bool(facts)
 
 
 def maildir(folder: Path) -> Iterator[Arrival]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,12 @@ _KINDS_OF_REPORT = _KINDS | {
 }
 
 
+_XTEXT = re.compile(r"\+([0-9a-f]{2})")
+# A complaint is that of a person: no report that a filter was mistaken (RFC 5965 section 7.3), nor one on a check of a
+# signature (RFC 6591), closes anybody's address.
+_NO_COMPLAINTS = frozenset({"not-spam", "auth-failure"})
+
+
 def facts(report: Report, match: Match, identity: str, now: datetime, inbound_id: int | None = None) -> list[Fact]:
     """The facts of a report about one e-mail of ours; `identity` names the report (its hash).
 
@@ -35,6 +42,7 @@ def facts(report: Report, match: Match, identity: str, now: datetime, inbound_id
 
     def fact(kind: EventKind, recipient: ReportedRecipient | None, reason: Reason | None = None) -> Fact:
         data: dict[str, Any] = {"key": match.key, "reporting_mta": report.reporting_mta}
+        data |= {"disposition": report.disposition} if report.disposition else {}
         if recipient is not None and recipient.address.lower() != match.recipient:
             data["final_recipient"] = recipient.address
         if recipient is not None and kind is EventKind.BOUNCED:
@@ -51,7 +59,11 @@ def facts(report: Report, match: Match, identity: str, now: datetime, inbound_id
     kind = _KINDS_OF_REPORT.get(report.kind)
     if kind is None:
         return []
-    if kind in (EventKind.COMPLAINED, EventKind.AUTO_REPLIED, EventKind.DISPLAYED):
+    if kind is EventKind.COMPLAINED and report.complaint in _NO_COMPLAINTS:
+        return []
+    if kind is EventKind.DISPLAYED and report.disposition != "displayed":
+        kind = EventKind.DELIVERED  # deleted unread, sent on, filed: it has arrived, nobody is said to have read it
+    if report.kind in ("feedback", "auto-reply", "read-receipt"):
         return [fact(kind, None)]
     ours, others = [], []
     for recipient in report.recipients:
@@ -68,5 +80,6 @@ def facts(report: Report, match: Match, identity: str, now: datetime, inbound_id
 
 
 def _ours(recipient: ReportedRecipient, address: str) -> bool:
+    """Whether it is our recipient; some give the original address as it went over the line, in xtext (RFC 3461)."""
     named = [a.lower() for a in (recipient.original_address, recipient.address) if a]
-    return address in named
+    return address in named or address in [_XTEXT.sub(lambda m: chr(int(m[1], 16)), a) for a in named]

@@ -13,13 +13,18 @@ from models.words import Reason
 
 REACH = 90  # characters that ` .. ` may span
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "\u00a0": " ", "\u202f": " "})
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ı": "i"}
+)  # no accents to Unicode
 
 
 def fold(text: str) -> str:
     """`text` in lower case, without accents, with single spaces and plain apostrophes."""
     text = text.translate(_PLAIN).lower()
     if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).translate(
+            _LETTERS
+        )
     return " ".join(text.split())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mail.reports import addresses, signs
 from mail.reports.fields import typed
 from mail.reports.kinds import Signs
@@ -49,8 +51,8 @@ def is_automatic_answer(message: Message, seen: Signs, human: str) -> bool:
     if seen.null_sender or submitted.startswith("auto-") or suppress or precedence in ("bulk", "junk"):
         answers = seen.null_sender or absence_words or "in-reply-to" in headers
         return answers and (sure or absence or (absence_words and seen.is_reply))
-    if seen.is_reply:
-        return False  # without any header of a machine, "Re: Absence" was written by a person
+    if seen.is_reply or seen.subject.endswith("?"):
+        return False  # without any header of a machine, "Re: Absence" was written by a person, as a question is
     return (sure and (absence_words or "in-reply-to" in headers)) or (
         absence and absence_words and "in-reply-to" in headers
     )
@@ -80,6 +82,12 @@ def receipt(message: Message) -> Headers | None:
         if part.type == "message/disposition-notification" and part.depth == 0:
             return Headers(header_fields(part.text.strip("\n").replace("\n\n", "\n")))
     return None
+
+
+def disposition_of(fields: Headers) -> str:
+    """What a receipt says was done: displayed, deleted, dispatched, processed, denied, failed; "" when it doesn't."""
+    words = re.findall(r"[a-z\-]+", (fields.get("disposition") or "")[:500].rpartition(";")[2].lower())
+    return words[0] if words else ""
 
 
 def reader_of(fields: Headers) -> str | None:

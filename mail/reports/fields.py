@@ -14,6 +14,7 @@ from mail.reports.report import Action
 
 _LINE = re.compile(r"^[ \t>]{0,8}([A-Za-z][A-Za-z0-9\-]{2,40})[ \t]?:[ \t]*(.*)$")
 _STATUS = re.compile(r"(?<!\d)([245])\.(\d{1,3})\.(\d{1,3})(?!\d)")
+_EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 MOST = 200  # recipients read from one report
 PER_RECIPIENT = frozenset(
     {
@@ -96,8 +97,8 @@ def _keep(found: StatusFields, current: dict[str, str]) -> None:
         return
     if {"final-recipient", "original-recipient", "x-actual-recipient", "x-original-recipient"} & current.keys():
         found.recipients.append(current)
-    elif found.recipients and not {"action", "status"} & found.recipients[-1].keys():
-        found.recipients[-1].update(current)
+    elif found.recipients and not found.recipients[-1].keys() & current.keys():
+        found.recipients[-1].update(current)  # a blank line too many
     elif {"action", "status", "diagnostic-code"} & current.keys():
         found.recipients.append(current)
 
@@ -116,8 +117,8 @@ def status_of(text: str) -> str | None:
 
 def recipient_of(fields: dict[str, str]) -> tuple[str | None, str | None]:
     """(address, original address): the final recipient and, where it is another one, the original."""
-    final = addresses.clean(fields.get("final-recipient", ""))
-    original = addresses.clean(fields.get("original-recipient", "") or fields.get("x-original-recipient", ""))
+    final = _address(fields.get("final-recipient", ""))
+    original = _address(fields.get("original-recipient", "") or fields.get("x-original-recipient", ""))
     routed = typed(fields.get("final-recipient", "")).startswith(("@", "<@"))
     if original and (routed or (final and "." not in final.rpartition("@")[2] and "." in original.rpartition("@")[2])):
         return original, None
@@ -126,6 +127,18 @@ def recipient_of(fields: dict[str, str]) -> tuple[str | None, str | None]:
     if original and final and original.lower() == final.lower():
         original = None
     return final, original
+
+
+def _address(value: str) -> str | None:
+    """The address in a recipient's field; \\x{E9} stands for a character (RFC 6533 section 3)."""
+    if value[:5].lower() == "utf-8":
+        value = _EMBEDDED.sub(_character, value[:1000])
+    return addresses.clean(value)
+
+
+def _character(found: re.Match[str]) -> str:
+    number = int(found[1], 16)
+    return chr(number) if 0xA0 <= number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF else found[0]
 
 
 def typed(value: str) -> str:

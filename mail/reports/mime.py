@@ -141,6 +141,7 @@ def _flatten(std: _Leafy, parts: list[Part], depth: int) -> None:
         kind = node.true_type()
         headers = Headers([(k.lower(), printable(_unfolded(str(v)))) for k, v in node.items()])
         attached = (headers.get("content-disposition") or "").lower().startswith("attachment")
+        _tidy_encoding(node)
         body = node.get_payload(decode=True)
         if not isinstance(body, bytes):
             body = _bytes(str(payload))
@@ -150,6 +151,13 @@ def _flatten(std: _Leafy, parts: list[Part], depth: int) -> None:
         if kind in ("message/rfc822", "message/global", "message/partial") and depth < DEEPEST:
             inner = _without_envelope(body).decode("ascii", "surrogateescape")
             parts.extend(_parse(inner, depth + 1).parts)
+
+
+def _tidy_encoding(node: _Leafy) -> None:
+    """`base64 (by gateway) ` is base64 (RFC 2045 allows the comment; a space at the end is common)."""
+    given = node.get("content-transfer-encoding")
+    if given is not None and (words := str(given).split()) and words[0] != given:
+        node.replace_header("content-transfer-encoding", words[0])
 
 
 def _bytes(text: str) -> bytes:

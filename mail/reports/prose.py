@@ -22,6 +22,7 @@ _ON_DATE = re.compile(r"^,? ?(?:on|am|le|el|il|op|em) (?:\w{2,9}\.?,? )?\d{1,4}[
 _REPLY = re.compile(r"^\s*(?:<<<|>>>)?\s*[45]\d\d[ \-]")
 _NAME_LIKE_ADDRESS = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,200} ?<$")
 _QUOTE = re.compile(r"^\s{0,3}>(?!>>)")
+_TYPE = re.compile(r"\[?\b(?:smtp|rfc822|mailto)[:;]$", re.I)  # [SMTP:a@b.example]
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ def _in_line(lines: list[str], number: int, ours: frozenset[str], last: Mention 
             start = line.find(address)
         at = start + len(address)
         before, after = line[:start], line[at:].replace(f"<{address}>", ">")
-        before = _NAME_LIKE_ADDRESS.sub("<", before)
+        before = _TYPE.sub("", _NAME_LIKE_ADDRESS.sub("<", before))
         if after.lstrip().startswith("<") and "@" in after.partition(">")[0] and not before.rstrip().endswith("<"):
             continue  # a display name that looks like an address: name@x <address>
         if "." not in address.rpartition("@")[2] and "@[" not in address:

@@ -58,9 +58,12 @@ def _read(message: Message, nested: bool = False) -> Report:
     complaint = feedback.complaint_of(message, seen, returned)
     if complaint:
         recipients = tuple(ReportedRecipient(address) for address in complaint.recipients)
+        # It comes to a feedback address, and many hide the recipient: the envelope's sender of our e-mail tells which.
+        senders = [complaint.fields.get("original-mail-from") or "", returned.text("return-path")]
         return report_of(
             base,
             kind="feedback",
+            envelope_to=[*base["envelope_to"], *(a for text in senders for a in addresses.find(text))],
             recipients=recipients,
             complaint=complaint.type,
             message_id=message_id_of(returned),
@@ -76,7 +79,9 @@ def _read(message: Message, nested: bool = False) -> Report:
         return status_report.from_fields(message, seen, human, returned, status, base)
 
     receipt = answers.receipt(message)
-    if receipt is not None:
+    disposition = answers.disposition_of(receipt) if receipt is not None else None
+    rejected = disposition != "displayed" and seen.from_daemon and kinds.is_failure(message, seen, human)
+    if receipt is not None and not rejected:  # a refusal may come in the form of a receipt (RFC 5429 section 2.1.1)
         reader = answers.reader_of(receipt)
         return report_of(
             base,
@@ -85,6 +90,7 @@ def _read(message: Message, nested: bool = False) -> Report:
             message_id=bracketed(receipt.get("original-message-id")) or answers.answered_id(message.headers),
             envid=receipt.get("original-envelope-id"),
             reporting_mta=typed(receipt.get("reporting-ua") or "") or None,
+            disposition=disposition,
         )
 
     answered = challenge or answers.is_automatic_answer(message, seen, human)

@@ -42,7 +42,8 @@ class Report:
 
     `message_id` is the *returned* message's, with its angle brackets; `own_id` the report's. `envid` is the
     Original-Envelope-Id as given. `envelope_to` holds the addresses under which the report may have reached us, most
-    certain first (candidates for a VERP address). `occurred_at` is aware. `complaint` is the ARF feedback type.
+    certain first (candidates for a VERP address). `occurred_at` is aware. `complaint` is the ARF feedback type,
+    `disposition` what a read receipt says was done with the message (RFC 8098: displayed, deleted, dispatched…).
     """
 
     kind: Kind = "other"
@@ -55,4 +56,5 @@ class Report:
     own_id: str | None = None
     null_sender: bool = False
     complaint: str | None = None
+    disposition: str | None = None
     excerpt: str = ""

@@ -93,7 +93,9 @@ def _one_by_fields(
         if fields.get(extra):
             diagnostic = f"{diagnostic} {fields[extra]}".strip()
     action = action_of(fields)
-    if action is None:
+    if action is None and "will-retry-until" in fields and (status or "4")[0] == "4":
+        action = "delayed"
+    elif action is None:
         action = _guessed_action(status, seen, human)
     return verdict.recipient(
         address,

@@ -243,6 +243,51 @@ def test_an_absence_message_is_a_mark_and_a_sign_of_life(sent):
     assert sent.has(Mark.AUTO_REPLIED)
 
 
+def by_machine(email: Email, report_type: str, fields: str) -> bytes:
+    """A complaint or a receipt about `email` that comes to an address of ours without any token."""
+    token = tokens.token("verp", email.id)
+    return (
+        "From: robot@client.example\r\nTo: plaintes@cassiopee.example\r\nSubject: Rapport\r\nMIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/report; report-type={report_type}; boundary="b"\r\n\r\n'
+        f"--b\r\nContent-Type: text/plain\r\n\r\nRapport.\r\n\r\n--b\r\nContent-Type: message/{report_type}\r\n\r\n"
+        f"{fields.format(verp=token, mid=tokens.token('mid', email.id))}\r\n--b--\r\n"
+    ).encode()
+
+
+ARF = "Feedback-Type: {{kind}}\r\nVersion: 1\r\nOriginal-Mail-From: <retours+{verp}@cassiopee.example>\r\n"
+MDN = (
+    "Final-Recipient: rfc822;zoe@client.example\r\nOriginal-Message-ID: <{mid}@cassiopee.example>\r\n"
+    "Disposition: automatic-action/MDN-sent-automatically; {{kind}}\r\n"
+)
+
+
+@pytest.mark.parametrize("kind, held", [("abuse", True), ("fraud", True), ("not-spam", False), ("auth-failure", False)])
+def test_only_a_persons_complaint_closes_the_address(sent, kind, held):
+    drop(by_machine(sent, "feedback-report", ARF).replace(b"{kind}", kind.encode()))
+    mailbox.poll()
+    state(sent)
+    assert sent.has(Mark.COMPLAINED) is held
+    assert quarantine.quarantined(sent.organisation_id, ["zoe@client.example"]) == (
+        {"zoe@client.example"} if held else set()
+    )
+    assert outcomes() == ["applied" if held else "ignored"]
+
+
+@pytest.mark.parametrize("kind, status", [("displayed", Status.OPENED), ("deleted", Status.DELIVERED)])
+def test_a_receipt_opens_only_what_was_displayed(sent, kind, status):
+    drop(by_machine(sent, "disposition-notification", MDN).replace(b"{kind}", kind.encode()))
+    mailbox.poll()
+    assert state(sent)[0] is status
+
+
+def test_an_original_recipient_in_xtext_is_ours(cassiopee, server):  # noqa: F811
+    (email,) = ask(cassiopee, "zoe+cours@client.example")
+    drain()
+    drop(report(email, verp=True, final="copy@forward.example", original="zoe+2Bcours@client.example"))
+    mailbox.poll()
+    assert state(email)[0] is Status.FAILED
+
+
 def test_garbage_is_filed_and_the_next_goes_on(sent):
     drop(b"")
     drop(b"\x00\xff" * 5000)
