@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import UserMistake
+from mail import network
 from models.webhook import Trouble
-from webhooks import addresses
 from webhooks.addresses import Refused, is_public, may_reach, read, resolve
 
 PUBLIC = ("1.1.1.1", "8.8.8.8", "93.184.215.14", "2606:4700::1111", "2a00:1450:4007::200e")
@@ -165,4 +165,4 @@ def test_an_unknown_name_and_a_slow_name_service(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_lists_agree() -> None:
-    assert all(not is_public(block[0]) and not is_public(block[-1]) for block in addresses._CLOSED)
+    assert all(not is_public(block[0]) and not is_public(block[-1]) for block in network._CLOSED)
