@@ -45,7 +45,7 @@ class Fact:
         return Status(self.data["status"]) if self.data and "status" in self.data else None
 
 
-Key = tuple[int, datetime, str, str]
+Key = tuple[int, datetime, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,15 @@ class Folded:
 
 
 def key(fact: Fact) -> Key | None:
-    """What facts are compared by, None for one that only leaves a mark. Text compares by code point (COLLATE "C")."""
+    """What facts are compared by, None for one that only leaves a mark. Text compares by code point (COLLATE "C").
+
+    What they say comes last: a source may give two kinds of news one id, and no order may matter even then.
+    """
     said = verdict(fact.kind, fact.reason, fact.corrected)
-    return (said.rank, fact.occurred_at, fact.source, fact.source_event_id) if said else None
+    if said is None:
+        return None
+    words = (said.status.value, fact.reason.value if fact.reason else "")
+    return (said.rank, fact.occurred_at, fact.source, fact.source_event_id, *words)
 
 
 def fold(facts: Iterable[Fact]) -> Folded:

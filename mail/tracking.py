@@ -1,8 +1,9 @@
 """record(facts): append what is new, raise the stored status. The only writer of events and of status.
 
 One statement for a batch of any size, inside the caller's transaction: facts already known change nothing, and the
-stored status is the maximum of (rank, occurred_at, source, event id), so neither order nor concurrency matters. What
-changed is told to webhooks by mail.announcing's parts of it; mail.quarantine's part enters the addresses found dead.
+stored status is the maximum of (rank, occurred_at, source, event id, what it says), so neither order nor concurrency
+matters. What changed is told to webhooks by mail.announcing's parts of it; mail.quarantine's part enters the addresses
+found dead.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ incoming AS MATERIALIZED (
   FROM incoming JOIN inserted USING (email_id, source, source_event_id, kind)
 ), best AS (
   SELECT DISTINCT ON (email_id) * FROM fresh WHERE rank IS NOT NULL
-  ORDER BY email_id, rank DESC, occurred_at DESC, source COLLATE "C" DESC, source_event_id COLLATE "C" DESC
+  ORDER BY email_id, rank DESC, occurred_at DESC, source COLLATE "C" DESC, source_event_id COLLATE "C" DESC,
+    status COLLATE "C" DESC, coalesce(reason, '') COLLATE "C" DESC
 ), news AS (
   SELECT fresh.email_id, bit_or(fresh.mark) AS mark,
          min(fresh.occurred_at) FILTER (WHERE fresh.rank BETWEEN {LEFT_RANKS[0]} AND {LEFT_RANKS[-1]}) AS left_at
@@ -67,9 +69,11 @@ incoming AS MATERIALIZED (
         CASE WHEN wins THEN best.source_event_id ELSE email.status_event_id END,
         CASE WHEN wins AND {FAILS_AGAIN} THEN NULL ELSE email.treated_at END
       FROM (SELECT coalesce(
-        (best.rank, best.occurred_at, best.source COLLATE "C", best.source_event_id COLLATE "C")
+        (best.rank, best.occurred_at, best.source COLLATE "C", best.source_event_id COLLATE "C",
+         best.status COLLATE "C", coalesce(best.reason, '') COLLATE "C")
         > (email.status_rank, email.status_occurred_at, email.status_source COLLATE "C",
-           email.status_event_id COLLATE "C"), false) AS wins) AS comparison)
+           email.status_event_id COLLATE "C", email.status COLLATE "C", coalesce(email.reason, '') COLLATE "C"),
+        false) AS wins) AS comparison)
   FROM news LEFT JOIN best ON best.email_id = news.email_id LEFT JOIN heard ON heard.id = news.email_id
   WHERE email.id = news.email_id
   RETURNING email.id, email.organisation_id, email.status, email.reason, email.status_occurred_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -68,6 +69,21 @@ def test_each_row_of_the_table(facts: list[Fact], status: Status, reason: Reason
         assert (folded.status, folded.reason) == (status, reason)
 
 
+def test_two_kinds_of_news_with_one_id_of_their_source_have_no_order_either(cassiopee) -> None:
+    facts = [
+        Fact(0, kind, "smtp", "b", MOMENT, reason)
+        for kind, reason in ((K.REFUSED, R.USER_UNKNOWN), (K.NOT_SENT, R.SPAM), (K.NOT_SENT, R.USER_UNKNOWN))
+    ]
+    for order in permutations(facts[:2] + facts[:1]):
+        email_id = new_email(cassiopee)
+        for fact in order:
+            record([replace(fact, email_id=email_id)])
+        row = db.session.execute(text("SELECT status, reason FROM email WHERE id = :id"), {"id": email_id}).one()
+        assert tuple(row) == ("undeliverable", "spam")
+    assert fold(facts) == fold(facts[::-1])
+    db.session.rollback()
+
+
 def test_marks_are_kept_beside_the_status() -> None:
     folded = fold([fact(K.ACCEPTED), fact(K.DELAYED), fact(K.AUTO_REPLIED), fact(K.COMPLAINED)])
     assert folded.marks == Mark.DELAYED | Mark.AUTO_REPLIED | Mark.COMPLAINED
@@ -101,8 +117,6 @@ def new_email(house) -> int:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(facts=st.lists(facts_of(0), min_size=1, max_size=8), cut=st.integers(0, 8))
 def test_the_sql_says_the_same_as_the_fold(cassiopee, facts: list[Fact], cut: int) -> None:
-    from dataclasses import replace
-
     email_id = new_email(cassiopee)
     facts = [replace(f, email_id=email_id) for f in facts]
     known = list({(f.source, f.source_event_id, f.kind): f for f in reversed(facts)}.values())
