@@ -58,6 +58,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",
 }
 ANYONE = "anyone"
+# What is raised while the database, Redis or a disk is away.
+_AWAY = (OperationalError, InterfaceError, PoolTimeout, RedisError, Temporary)
 _SHOWN_ERRORS = (400, 401, 403, 404, 405, 410, 413, 415, 422, 429, 500, 503)
 
 
@@ -161,12 +163,30 @@ def _unauthorized() -> Response:
     return Response(status=303, headers={"Location": where})
 
 
+def _somebody() -> bool:
+    """Whether the answer is to a person who is signed in, or who says so while the database is away."""
+    try:
+        return bool(current_user and current_user.is_authenticated)
+    except _AWAY:  # a page that asks no table is finished all the same
+        _be_nobody()
+        return True
+
+
+def _be_nobody() -> None:
+    """Let nobody be looked up while the database is away and a page is made all the same."""
+    try:
+        db.session.rollback()
+    except Exception:  # the connection is gone; there is nothing left to undo
+        db.session.remove()
+    g._login_user = login.anonymous_user()
+
+
 def _finish(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.vary.add("HX-Request")
-        if current_user and current_user.is_authenticated:
+        if _somebody():
             response.vary.add("Cookie")
             response.headers.setdefault("Cache-Control", "no-cache, private")
     return response
@@ -180,6 +200,15 @@ def _error(error: HTTPException) -> Response | HTTPException:
         return error
     if code == 503:
         return _away(error)
+    return _error_page(code, error)
+
+
+def _error_page(code: int, error: HTTPException) -> Response:
+    try:
+        i18n.language()  # it may be the person's own
+        bool(current_user.is_authenticated)
+    except _AWAY as away:
+        return _away(away)
     response = make_response(render_template("errors/error.html", code=code, error=error), code)
     if getattr(error, "retry_after", None) is not None:
         response.headers["Retry-After"] = str(error.retry_after)  # type: ignore[attr-defined]
@@ -187,21 +216,18 @@ def _error(error: HTTPException) -> Response | HTTPException:
 
 
 def _away(error: Exception) -> Response:
-    """The database is away: a page of its own that needs neither the database nor a signed-in person."""
-    try:
-        db.session.rollback()
-    except Exception:  # the connection is gone; there is nothing left to undo
-        db.session.remove()
-    g._login_user = login.anonymous_user()  # nobody may be looked up while the page is made
+    """The database is away: a page of its own, or its sentence as a piece, that needs neither the database nor a
+    signed-in person."""
+    _be_nobody()
     if problems.asked():
         return problems.answer(ServiceUnavailable())
-    response = make_response(render_template("errors/away.html"), 503)
+    response = page("errors/away.html", "errors/_away.html", 503)
     response.headers["Retry-After"] = "10"
     return response
 
 
 def _csrf_error(error: CSRFError) -> Response:
-    return make_response(render_template("errors/error.html", code=403, error=error), 403)
+    return _error_page(403, error)
 
 
 def setup(app: Flask) -> None:
@@ -210,7 +236,7 @@ def setup(app: Flask) -> None:
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
     app.register_error_handler(CSRFError, _csrf_error)
-    for away in (OperationalError, InterfaceError, PoolTimeout, RedisError, Temporary):
+    for away in _AWAY:
         app.register_error_handler(away, _away)
     app.jinja_env.globals.update(
         asset=asset,
