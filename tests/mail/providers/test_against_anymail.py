@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.providers import PROVIDERS
+from mail.providers.event import Unreadable
 from mail.providers.mailgun_forms import event as form_event
 from tests.mail.providers import documented
 from tests.mail.providers.samples import COMPARED, differences, said
@@ -95,7 +96,11 @@ def plain(event: Any) -> dict[str, Any]:
 def compared(provider: str, payload: Any) -> None:
     """Ours equals theirs, field by field."""
     wanted = theirs(provider, payload)
-    ours = PROVIDERS[provider].parse(documented.call(provider, payload))
+    try:
+        ours = PROVIDERS[provider].parse(documented.call(provider, payload))
+    except Unreadable:
+        assert wanted is None, payload
+        return
     if wanted is None:
         return
     told = [event for event in wanted if event.event_type != "unknown" or event.recipient]
@@ -106,7 +111,8 @@ def compared(provider: str, payload: Any) -> None:
         wrong = differences(said(mine), plain(other))
         # ours may know more: another kind, the recipient by its second name, an id where theirs has none
         more = {"event_type", "description", "mta_response"} if other.event_type == "unknown" else set()
-        more |= {name for name in ("recipient", "event_id", "timestamp", "message_id", "description", "mta_response")
+        more |= {name for name in ("recipient", "event_id", "timestamp", "message_id", "description", "mta_response",
+                             "click_url")
                  if getattr(other, name) is None}  # fmt: skip
         wrong = [name for name in wrong if name not in more]
         assert not wrong, [(name, said(mine)[name], plain(other)[name]) for name in wrong]
