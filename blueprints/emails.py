@@ -30,7 +30,7 @@ from blueprints.support import allow, page, wants_partial
 from errors import Permanent
 from history import Scope, columns, detail, safe_html, short_links, views
 from i18n import _
-from mail import look, mime
+from mail import links, look, mime
 from models.words import Permission
 
 __all__ = ["blueprint", "render_history"]
@@ -75,7 +75,7 @@ def body(public_id: str) -> Response:
     stored = _frozen(public_id)
     said = mime.shown(stored.skeleton)
     if said.html:
-        safe = safe_html.from_html(said.html, stored.subject, _images(stored))
+        safe = safe_html.from_html(links.unwrapped(said.html), stored.subject, _images(stored))
     elif said.text:
         safe = safe_html.from_text(said.text, stored.subject)
     else:

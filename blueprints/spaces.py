@@ -17,7 +17,7 @@ from errors import Permanent
 from extensions import db, limiter
 from history import detail, safe_html
 from i18n import N_, _
-from mail import mime
+from mail import links, mime
 from models import AuditAction, Contact, Organisation, RecipientSpace, TrainingSession
 from models.words import EmailType, Permission, Status
 from people import audit, training
@@ -86,7 +86,7 @@ def body(token: str, email_id: str) -> Response:
         abort(404)
     said = mime.shown(stored.skeleton)
     if said.html:
-        safe = safe_html.from_html(said.html, stored.subject)
+        safe = safe_html.from_html(links.unwrapped(said.html), stored.subject)
     else:
         safe = safe_html.from_text(said.text, stored.subject)
     response = make_response(str(safe.document))

@@ -8,6 +8,7 @@ from uuid import uuid4
 from flask_login import current_user
 from sqlalchemy import select
 from wtforms import (
+    BooleanField,
     HiddenField,
     RadioField,
     SelectField,
@@ -68,6 +69,7 @@ class TemplateForm(BaseForm):
     files = _Boxes(N_("Pièces jointes"))
     sender = SelectField(N_("Expéditeur"))
     form_url = URLField(N_("Adresse de votre formulaire"), [Line(500)])
+    track_links = BooleanField(N_("Savoir quels liens sont suivis"))
     note = StringField(N_("Ce qui change"), [Line(200)])
     base = HiddenField(validators=[Line(10)])
     request_key = HiddenField(validators=[Line(64)])
@@ -80,6 +82,7 @@ class TemplateForm(BaseForm):
         said = template_versions.columns_of(version)
         begins = said | {
             "format": version.format.value, "name": _(template.name), "files": list(template.files),
+            "track_links": template.track_links,
             "sender": str(template.sender_id or ""), "form_url": template.form_url, "base": str(version.number),
             "request_key": str(uuid4()),
         }  # fmt: skip
@@ -148,6 +151,7 @@ class TemplateForm(BaseForm):
             template.files = list(self.files.data or ())
         if "form_url" in self._fields:
             template.form_url = self.form_url.data or ""
+        template.track_links = bool(self.track_links.data)
         template.sender_id = int(self.sender.data) if self.sender.data else None
 
 

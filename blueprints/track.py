@@ -1,16 +1,17 @@
-"""The open pixel: the one GET that writes. Whatever the token, the answer is the same."""
+"""The open pixel and the rewritten links: the two GETs that write. Whatever a pixel's token, the answer is the same."""
 
 from __future__ import annotations
 
 import contextlib
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, abort, redirect, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.wrappers import Response as Answer
 
 from blueprints.support import allow_anyone
 from extensions import csrf
-from mail import marks
+from mail import links, marks, tokens
 from models import SeenMark
 
 blueprint = Blueprint("track", __name__)
@@ -21,9 +22,24 @@ csrf.exempt(blueprint)
 @allow_anyone
 def pixel(token: str) -> Response:
     """One transparent point, never cached."""
-    with contextlib.suppress(DBAPIError, PoolTimeout):  # the database away: an open goes unseen, the letter is whole
-        asked = request.headers
-        purpose = asked.get("Sec-Purpose") or asked.get("Purpose") or asked.get("X-Moz") or ""
-        address = request.remote_addr or ""
-        marks.seen(SeenMark.PIXEL, token, request.method, asked.get("User-Agent", ""), address, purpose)
+    _seen(SeenMark.PIXEL, tokens.read("pixel", token) or 0)
     return Response(marks.PIXEL, mimetype="image/gif", headers={"Cache-Control": "no-store, private"})
+
+
+@blueprint.get("/l/<token>/<packed>")
+@allow_anyone
+def link(token: str, packed: str) -> Answer:
+    """Where a rewritten link leads: to the address that was signed with it, and nowhere else."""
+    email_id, target = links.target_of(token, packed) or abort(404)
+    _seen(SeenMark.LINK, email_id)
+    answer = redirect(target, 302)
+    answer.headers["Cache-Control"] = "no-store, private"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+def _seen(mark: SeenMark, email_id: int) -> None:
+    asked = request.headers
+    purpose = asked.get("Sec-Purpose") or asked.get("Purpose") or asked.get("X-Moz") or ""
+    with contextlib.suppress(DBAPIError, PoolTimeout):  # the database away: a look goes unseen, the letter is whole
+        marks.seen(mark, email_id, request.method, asked.get("User-Agent", ""), request.remote_addr or "", purpose)

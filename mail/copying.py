@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from errors import UserMistake
 from extensions import db
-from mail import headers, mime, receipts, tokens
+from mail import headers, links, mime, receipts, tokens
 from mail.compose import Draft, File
 from mail.preface import Preface, language_of
 from models import Attachment, Email, EmailContent, Sender
@@ -52,7 +52,7 @@ def copied(
         b"To": headers.mailbox(draft.name, to),
     }
     made = _with_pixel(_with_preface(skeleton, preface) if preface else skeleton, pixel_url)
-    made = _with_receipt(made, message_id)
+    made = _with_own_addresses(made, message_id, pixel_url is not None)
     head, blank, body = made.partition(b"\r\n\r\n")
     for name, value in new.items():
         line = name + b": " + value.encode()
@@ -117,9 +117,9 @@ def text_of(skeleton: bytes) -> str:
     return mime.from_quoted_printable(part[2]) if part else ""
 
 
-def without_pixel(html: str) -> str:
-    """The letter without its open pixel."""
-    return _PIXEL.sub("", html)
+def unmarked(html: str) -> str:
+    """The letter without what names one e-mail: no open pixel, its links as written, the place of a receipt kept."""
+    return receipts.unaddressed(links.unwrapped(_PIXEL.sub("", html)))
 
 
 def _with_preface(skeleton: bytes, preface: Preface) -> bytes:
@@ -140,15 +140,17 @@ def _with_pixel(skeleton: bytes, pixel_url: str | None) -> bytes:
     return _with_html(skeleton, _PIXEL.sub(lambda _: tag, html))
 
 
-def _with_receipt(skeleton: bytes, message_id: str) -> bytes:
-    """Where the first letter asked to confirm its arrival, the copy asks for its own; its Message-ID says whose."""
+def _with_own_addresses(skeleton: bytes, message_id: str, measured: bool) -> bytes:
+    """Where the first letter asked to confirm its arrival, or has links that say they were followed, the copy has its
+    own; its Message-ID says whose."""
     html, text = html_of(skeleton), text_of(skeleton)
-    if not receipts.asks(html + text):
+    if not (receipts.asks(html + text) or links.rewrites(html)):
         return skeleton
     email_id = tokens.read("mid", message_id.strip("<>").partition("@")[0])
     if email_id is None:
         return skeleton
-    new_html, new_text = receipts.readdressed(html, email_id), receipts.readdressed(text, email_id)
+    new_text = receipts.readdressed(text, email_id)
+    new_html = links.readdressed(receipts.readdressed(html, email_id), email_id if measured else None)
     if new_text != text:
         part = _TEXT_PART.search(skeleton)
         assert part is not None

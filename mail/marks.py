@@ -13,7 +13,7 @@ import hmac
 from sqlalchemy import delete, select, text, update
 
 from extensions import db, settings
-from mail import lookers, tokens
+from mail import lookers
 from mail.fold import Fact
 from mail.lookers import Look
 from mail.tracking import record
@@ -47,11 +47,11 @@ _SEEN = text(
 )
 
 
-def seen(mark: SeenMark, token: str, method: str, browser: str, address: str, purpose: str = "") -> None:
-    """Keep a look at the mark of that token until it is judged, in a transaction of its own; a stranger's token keeps
-    nothing, in the same time."""
+def seen(mark: SeenMark, email_id: int, method: str, browser: str, address: str, purpose: str = "") -> None:
+    """Keep a look at a mark of that e-mail until it is judged, in a transaction of its own; of no e-mail (0: the token
+    was a stranger's) nothing is kept, in the same time."""
     values = {
-        "email_id": tokens.read(mark, token) or 0,
+        "email_id": email_id,
         "mark": mark.value,
         "network": _hashed(lookers.network_of(address)),
         "machine": lookers.given_away(method, browser, purpose),

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, text
 
 from extensions import db, on_commit, ring, settings
-from mail import announcing, consent, mime, quarantine, receipts, tokens
+from mail import announcing, links, mime, quarantine, receipts, tokens
 from mail.claims import Claimed, claim, due, engine  # noqa: F401  callers know them as the outbox's
 from mail.compose import Draft
+from mail.consent import Consent
 from mail.fold import Fact
 from mail.recipients import of_drafts
 from mail.tracking import RECORD, parameters, record
@@ -73,19 +74,21 @@ def post(
         text("SELECT nextval(pg_get_serial_sequence('email', 'id')) FROM generate_series(1, :n)"), {"n": len(drafts)}
     ).scalars()
     addresses = of_drafts(connection, organisation.id, drafts)
-    measured = consent.asked(connection, organisation, drafts)
+    consent = Consent(connection, organisation, drafts)
     priority = int(len(drafts) > BULK_FROM if bulk is None else bulk)
     copies = _Copies()
     public_ids = []
     held: list[Fact] = []
     for asked, email_id in zip(drafts, ids, strict=True):
         draft, receipt = receipts.addressed(asked, email_id)
+        if consent.links(draft):
+            draft = replace(draft, html=links.rewritten(draft.html, email_id))
         address_id, envelope, story = addresses[draft.recipient, draft.name]
         content = freeze(
             draft,
             sender,
             message_id=message_id(email_id, sender),
-            pixel_url=pixel_url(email_id) if measured(draft) else None,
+            pixel_url=pixel_url(email_id) if consent.opens(draft) else None,
             date=first_try,
         )
         public_ids.append(public_id("E", 12))
@@ -93,7 +96,7 @@ def post(
             email_id, organisation.id, public_ids[-1], mailing_id, address_id, draft.contact_id,
             draft.training_session_id, draft.opportunity_id, sender.id, by.id if by else None,
             resend_of.id if resend_of else None, str(draft.type), draft.subject, len(draft.files),
-            measured(draft), now, now,
+            consent.opens(draft), now, now,
             Status.REQUESTED.value, now, "user", REQUESTED,
         ))  # fmt: skip
         copies.content.append((

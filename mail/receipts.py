@@ -52,6 +52,11 @@ def readdressed(words: str, email_id: int) -> str:
     return _TOKEN.sub(lambda found: _PATH + mine if tokens.read(_KIND, found[1]) else found[0], words)
 
 
+def unaddressed(words: str) -> str:
+    """Words of an earlier e-mail with the place kept for a new e-mail's own address."""
+    return _TOKEN.sub(lambda found: _PATH + PLACE_TOKEN if tokens.read(_KIND, found[1]) else found[0], words)
+
+
 def email_of(token: str) -> Email | None:
     """The e-mail whose receipt that token confirms."""
     email_id = tokens.read(_KIND, token)

@@ -160,7 +160,7 @@ def copy(template: Template, type: str, kind: str, *, name: str, by: User | None
         return target
     target = Template(
         organisation_id=template.organisation_id, type=type, kind=kind, name=name, form_url=template.form_url,
-        sender_id=template.sender_id,
+        sender_id=template.sender_id, track_links=template.track_links,
         files=list(template.files) if type == template.type else templates.default_files(type),
     )  # fmt: skip
     target.versions = [

@@ -1,4 +1,4 @@
-"""Signed names for one e-mail: VERP return path, ENVID, Message-ID, open pixel, receipt.
+"""Signed names for one e-mail: VERP return path, ENVID, Message-ID, open pixel, receipt, link.
 
 A token is base32 in lower case (a mail system may change the case of any of them): 8 bytes of the e-mail's id and
 17 of HMAC-SHA256 (136 bits), each kind under a key of its own, so that one kind gives away nothing of another.
@@ -14,7 +14,7 @@ from extensions import settings
 
 _ID, _SIGNATURE = 8, 17
 LENGTH = (_ID + _SIGNATURE) * 8 // 5
-KINDS = ("verp", "envid", "mid", "pixel", "receipt")
+KINDS = ("verp", "envid", "mid", "pixel", "receipt", "link")
 
 
 def _signature(secret: str, kind: str, payload: bytes) -> bytes:
@@ -22,13 +22,14 @@ def _signature(secret: str, kind: str, payload: bytes) -> bytes:
     return hmac.digest(key, payload, hashlib.sha256)[:_SIGNATURE]
 
 
-def token(kind: str, email_id: int) -> str:
-    """The token of that kind for an e-mail: 40 characters of a-z2-7."""
+def token(kind: str, email_id: int, about: str = "") -> str:
+    """The token of that kind for an e-mail: 40 characters of a-z2-7. `about` is signed with it, not in it."""
     payload = email_id.to_bytes(_ID, "big")
-    return base64.b32encode(payload + _signature(settings().secret_key, kind, payload)).decode().lower()
+    signature = _signature(settings().secret_key, kind, payload + about.encode())
+    return base64.b32encode(payload + signature).decode().lower()
 
 
-def read(kind: str, text: str) -> int | None:
+def read(kind: str, text: str, about: str = "") -> int | None:
     """The e-mail's id, None when the token is not one of ours. The time taken tells nothing of the difference."""
     try:
         raw = base64.b32decode(text.strip().upper())
@@ -40,5 +41,5 @@ def read(kind: str, text: str) -> int | None:
     config = settings()
     known = False
     for secret in (config.secret_key, *config.old_secret_keys):
-        known |= hmac.compare_digest(given, _signature(secret, kind, payload))
+        known |= hmac.compare_digest(given, _signature(secret, kind, payload + about.encode()))
     return int.from_bytes(payload, "big") if known else None

@@ -39,6 +39,8 @@ class Template(Model):
     enabled: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
     files: Mapped[list[str]] = mapped_column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
     form_url: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    # each link says when it was followed (mail.links); of those alone whose opens are measured
+    track_links: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
     sender_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("sender.id", ondelete="SET NULL"))
     created_at: Mapped[created]
 

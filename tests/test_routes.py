@@ -119,7 +119,7 @@ class World:
             "slug": "convocation", "moment": "hot", "document_id": self.document.public_id,
             "message_id": f"msg_{self.told.message_id.hex}",
             "plan_id": self.email.public_id, "source_id": self.source.public_id,
-            "run_id": self.run.public_id,
+            "run_id": self.run.public_id, "packed": "aHR0cHM6Ly94",
         }  # fmt: skip
         return {name: known[name] for name in rule.arguments}
 
@@ -279,7 +279,7 @@ OTHERWISE = {
     ("documents.preview", "GET"): {404}, ("documents.preview_pdf", "GET"): {404},
     ("documents.changed", "GET"): {200, 286}, ("evaluations.changed", "GET"): {200, 286},
     ("answers.form", "GET"): {404}, ("answers.answer", "POST"): {404},
-    ("receipts.show", "GET"): {404}, ("receipts.confirm", "POST"): {404},
+    ("track.link", "GET"): {404}, ("receipts.show", "GET"): {404}, ("receipts.confirm", "POST"): {404},
     ("answers.done", "GET"): {404}, ("answers.confirm", "POST"): {404},
     ("opportunities.withdraw", "POST"): {303, 404},
     ("spaces.show", "GET"): {404}, ("spaces.body", "GET"): {404}, ("spaces.file", "GET"): {404},
