@@ -1,4 +1,4 @@
-"""Looks at an e-mail's marks until they are judged; whose opens are measured.
+"""Looks at an e-mail's marks until they are judged; whose opens and clicks are measured.
 
 Revision ID: 0020
 Revises: 0019
@@ -40,11 +40,13 @@ def upgrade() -> None:
         "organisation",
         sa.Column("untracked_types", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
+    op.add_column("template", sa.Column("track_links", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("contact", sa.Column("measured", sa.Boolean(), nullable=True))
 
 
 def downgrade() -> None:
     op.drop_column("contact", "measured")
+    op.drop_column("template", "track_links")
     op.drop_column("organisation", "untracked_types")
     op.drop_column("organisation", "track_by_consent")
     op.drop_table("sighting")
