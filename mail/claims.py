@@ -75,7 +75,7 @@ queue AS (
 _DOMAIN = r"lower(substring(recipient from '[^@]*$'))"
 
 
-def _grown(level: str, most: str) -> str:
+def grown_sql(level: str, most: str) -> str:
     """mail.manners.grown in SQL; NULL once it is whole."""
     age = "greatest(0, extract(epoch FROM now() - pace.slowed_at))"
     now = f"pace.{level} * power(2::float, least(60, {age} / {DOUBLING}))"
@@ -89,9 +89,9 @@ _CATCH_UP = "make_interval(secs => greatest(1, 60 / limits.rate))"
 _LIMITS = f"""
 limits AS MATERIALIZED (
   SELECT pace.account_id, pace.domain,
-    least({_grown("slowed_rate", "whole_rate")}, CASE WHEN pace.domain <> '' THEN pace.per_minute
+    least({grown_sql("slowed_rate", "whole_rate")}, CASE WHEN pace.domain <> '' THEN pace.per_minute
       WHEN pace.account_id = {HOUSE} THEN %(house)s::int ELSE smtp_account.per_minute END) AS rate,
-    CASE WHEN pace.domain <> '' THEN least(pace.lines, {_grown("slowed_lines", "whole_lines")}) END AS lines
+    CASE WHEN pace.domain <> '' THEN least(pace.lines, {grown_sql("slowed_lines", "whole_lines")}) END AS lines
   FROM pace LEFT JOIN smtp_account ON smtp_account.id = pace.account_id
 ), held AS MATERIALIZED (
   SELECT pace.account_id, pace.domain, pace.next_at, pace.turn, limits.rate,
@@ -99,10 +99,10 @@ limits AS MATERIALIZED (
     least(
       CASE WHEN pace.next_at > now() THEN 0 WHEN limits.rate IS NOT NULL THEN
         1 + floor(extract(epoch FROM now() - greatest(pace.next_at, now() - {_CATCH_UP})) * limits.rate / 60) END,
-      greatest(0, floor(limits.lines) - CASE WHEN limits.lines IS NOT NULL THEN (
+      CASE WHEN limits.lines IS NOT NULL THEN greatest(0, floor(limits.lines) - (
         SELECT count(*) FROM outbox_entry JOIN sender ON sender.id = outbox_entry.sender_id
         WHERE state <> 'waiting' AND lane = pace.domain AND coalesce(sender.account_id, {HOUSE}) = pace.account_id
-      ) END)
+      )) END
     )::int AS room
   FROM limits JOIN pace USING (account_id, domain)
   WHERE limits.rate IS NOT NULL OR limits.lines IS NOT NULL OR pace.next_at > now()
@@ -171,7 +171,7 @@ WITH RECURSIVE {_QUEUES}, {_LIMITS}, served AS (
 ), taken AS (
   SELECT chosen.account_id, way.domain, count(*) AS number,
     (array_agg(chosen.organisation_id ORDER BY chosen.account_place DESC))[1] AS turn
-  FROM claimed JOIN chosen USING (email_id) CROSS JOIN LATERAL (VALUES (''), (chosen.lane)) AS way (domain)
+  FROM claimed JOIN chosen USING (email_id) CROSS JOIN LATERAL (SELECT '' UNION SELECT chosen.lane) AS way (domain)
   GROUP BY chosen.account_id, way.domain
 ), spent AS (
   UPDATE pace SET turn = taken.turn, next_at = CASE WHEN held.rate IS NULL THEN pace.next_at
@@ -201,13 +201,14 @@ WITH RECURSIVE {_QUEUES}, {_LIMITS.partition(", held AS")[0]}, limited AS (
   WHERE limits.domain <> '' AND (limits.rate IS NOT NULL OR limits.lines IS NOT NULL)
 ), apart AS (
   SELECT email_id FROM outbox_entry WHERE state = 'waiting' AND email_id = ANY (ARRAY(
-    SELECT entry.email_id FROM queue CROSS JOIN LATERAL (
+    SELECT entry.email_id FROM (
+      SELECT * FROM queue WHERE lane = '' AND sender_id IN (SELECT sender_id FROM limited)
+    ) AS queue CROSS JOIN LATERAL (
       SELECT email_id, {_DOMAIN} AS domain FROM outbox_entry
       WHERE sender_id = queue.sender_id AND lane = '' AND priority = queue.priority AND state = 'waiting'
         AND next_attempt_at <= now()
       ORDER BY next_attempt_at LIMIT {_MOST_SORTED}
-    ) AS entry JOIN limited USING (domain)
-    WHERE queue.lane = '' AND limited.sender_id = queue.sender_id
+    ) AS entry JOIN limited ON limited.sender_id = queue.sender_id AND limited.domain = entry.domain
   )) FOR UPDATE SKIP LOCKED
 )
 UPDATE outbox_entry SET lane = {_DOMAIN} WHERE email_id = ANY (ARRAY(SELECT email_id FROM apart))"""
@@ -235,7 +236,7 @@ def claim(owner: str, limit: int, resting: Sequence[int] = (), full: Sequence[in
             found = [Claimed(*row[2:]) for row in rows if row[2] is not None]
             jobs += found
             if moved:
-                connection.exec_driver_sql(_SORT)
+                connection.exec_driver_sql(_SORT, values)
             if len(jobs) >= limit or (len(found) == chosen and not moved):
                 break
     return jobs
