@@ -54,8 +54,8 @@ class Nursery:
 class Worker:
     """One worker: RQ's parent process and, while it has a job, its horse (in a process group of its own)."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid, self.since = pid, started(pid)
+    def __init__(self, pid: int, queues: tuple[str, ...]) -> None:
+        self.pid, self.since, self.queues = pid, started(pid), queues
 
     @property
     def alive(self) -> bool:
@@ -110,8 +110,14 @@ class Crew:
     def start(self, *queues: str, **settings: str) -> Worker:
         """A worker of these queues (or `cron`)."""
         pid = self.nursery.fork(list(queues), self.environment | settings, self.log.name)
-        self.workers.append(Worker(pid))
+        self.workers.append(Worker(pid, queues))
         return self.workers[-1]
+
+    def keep_alive(self) -> None:
+        """What the supervisor does: whoever has died is started again."""
+        for worker in [worker for worker in self.workers if not worker.alive]:
+            self.workers.remove(worker)
+            self.start(*worker.queues)
 
     def said(self) -> str:
         """What all of them wrote to their log."""
