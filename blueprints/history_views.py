@@ -12,7 +12,7 @@ from flask import Response, abort, g, make_response, redirect, request, stream_w
 from flask_login import current_user
 from markupsafe import Markup
 
-from blueprints import attached, history_asked, search_help
+from blueprints import attached, history_asked, history_panels, search_help
 from blueprints.history_asked import Asked
 from blueprints.history_cells import Cells
 from blueprints.history_live import Live, live
@@ -28,7 +28,6 @@ from history import (
     columns,
     export,
     export_jobs,
-    more,
     pages,
     prepared,
     search,
@@ -130,13 +129,8 @@ class View:
         return next((view for view in self.around.views if view.query == self.query and view.query), None)
 
     @property
-    def more(self) -> list[str]:
-        """The filters of the panel, in order."""
-        return [name for name in more.FIELDS if name != "segment" or self.scope.kind == "global"]
-
-    @property
     def more_count(self) -> int:
-        return sum(len(v) if isinstance(v := getattr(self.filter, name), tuple) else bool(v) for name in self.more)
+        return history_panels.more_count(self.filter, self.scope.kind)
 
     @property
     def list(self) -> str:
@@ -153,12 +147,6 @@ class View:
     @cached_property
     def columns(self) -> list[columns.Column]:
         return columns.shown(self.scope.kind, views.columns_of(current_user, self.scope.kind))
-
-    @cached_property
-    def column_choices(self) -> tuple[tuple[columns.Column, bool], ...]:
-        """(column, whether it is shown), the shown ones first, in their order."""
-        rest = [column for column in columns.shown(self.scope.kind) if column not in self.columns]
-        return (*((column, True) for column in self.columns), *((column, False) for column in rest))
 
     @property
     def limits(self) -> list[int]:
@@ -178,16 +166,9 @@ class View:
 
     def panel(self, count: Markup) -> Markup:
         """The filters that stand under no column."""
-        asked, offered = self.filter, self.around.offered
-        picked = HistoryFilter(
-            segment=asked.segment, sender=asked.sender, by=asked.by, reason=asked.reason, resent=asked.resent,
-            treated=asked.treated, operator=hole("operator"),
-        )  # fmt: skip
-        segments, senders, people = (tuple(offered.get(name, ())) for name in ("segment", "sender", "by"))
-        return kept(
-            "history/_more.html", {"operator": asked.operator, "count": count}, picked=picked, names=tuple(self.more),
-            segments=segments, senders=senders, people=people,
-        )  # fmt: skip
+        return history_panels.more_filters(
+            self.filter, self.scope.kind, self.around.offered, count, history_panels.is_unfolded(self.asked)
+        )
 
     def pick(self, oob: bool = False) -> Markup:
         """The bar of the selection."""
@@ -268,7 +249,7 @@ class View:
     @property
     def kept(self) -> list[tuple[str, str]]:
         """What the address holds and no input shows."""
-        inputs = {name for column in self.columns for name in column.fields} | set(self.more)
+        inputs = {name for column in self.columns for name in column.fields} | set(history_panels.more_names(self.list))
         return [(k, v) for k, v in self.filter.with_().to_query() if k not in inputs and k != "limit"]
 
     @property
@@ -338,7 +319,9 @@ def show(asked: Asked, template: str, **context: Any) -> Response:
     found = pages.answer(question, filter_, counted=not everything)
     late = found.count is pages.UNCOUNTED
     whole = not wants_partial()
-    near = around.read(question, current_user, tabs=everything, count=late, beside=whole)
+    # What the panel offers, which names a segment too.
+    offered = history_panels.is_unfolded(asked) if whole else bool(filter_.segment or filter_.sender or filter_.by)
+    near = around.read(question, current_user, tabs=everything, count=late, beside=whole, offered=offered)
     if whole:
         g.ready_exports, g.untreated = near.exports, near.failures
     g.pinned_views = [(view.name, view.public_id, view.query) for view in near.views if view.pinned]

@@ -21,6 +21,8 @@ import i18n
 # Nobody outside can write what marks a hole.
 _SECRET = secrets.token_hex(12)
 _HOLE = re.compile(rf"hole-{_SECRET}-(\w+)-")
+# Templates are written with room to read; what is kept travels without (there is no <pre> or <textarea> in it).
+_BLANKS = re.compile(r"\n\s+")
 _KEPT = 1024  # pieces of 1 to 6 kB
 _CSRF = "csrf_token"
 Pieces = tuple[str, ...]  # text, the name of a hole, text …
@@ -69,7 +71,7 @@ def setup(app: Flask) -> None:
         # What tells one request from another is not to be had: a template that asks for it fails.
         hidden = dict.fromkeys(("request", "session", "g", "current_user", "config", "get_flashed_messages"))
         context = {**hidden, "csrf_token": lambda: hole(_CSRF), **dict(inputs)}
-        return tuple(_HOLE.split(app.jinja_env.get_template(template).render(context)))
+        return tuple(_HOLE.split(_BLANKS.sub("\n", app.jinja_env.get_template(template).render(context))))
 
     app.extensions["kept"] = make
     app.jinja_env.globals.update(kept_piece=kept, hole=hole)

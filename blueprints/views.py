@@ -9,7 +9,7 @@ from flask import Blueprint, abort, flash, make_response, redirect, request, url
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from blueprints import history_asked
+from blueprints import history_asked, history_panels
 from blueprints.history_views import render_history, show
 from blueprints.own_origin import own_path
 from blueprints.search_help import known, rendered
@@ -118,7 +118,7 @@ def _searched(scope: Scope, text: str) -> HistoryFilter:
     """What a search asks for; what was not understood is said on the next page."""
     now = datetime.now(UTC)
     question = prepared.question(scope, HistoryFilter(), now)
-    names = known(around.read(question, current_user, tabs=False, count=False))
+    names = known(around.read(question, current_user, tabs=False, count=False, offered=True))
     reading = search.read(text, now.astimezone(ZoneInfo(scope.zone)).date(), language(), names)
     if reading.mistakes:
         said = [_(mistake.message, **mistake.values) for mistake in reading.mistakes]
@@ -130,11 +130,37 @@ def _searched(scope: Scope, text: str) -> HistoryFilter:
 @allow(Permission.READ)
 def search_help() -> Response:
     """What the search box of ?list=global|session|contact understands."""
-    asked = request.args.get("list", "")
-    kind: Kind = "session" if asked == "session" else "contact" if asked == "contact" else "global"
+    kind = _kind()
     if wants_partial():
         return make_response(rendered(kind))
     return page("history/search_help.html", help=rendered(kind))
+
+
+@blueprint.get("/more-filters")
+@allow(Permission.READ)
+def more_filters() -> Response:
+    """The panel of further filters of ?list=global|session|contact, nothing chosen."""
+    if not wants_partial():
+        return redirect(url_for("emails.index", more=1), 303)
+    question = prepared.question(Scope(current_user.organisation_id), HistoryFilter(), datetime.now(UTC))
+    offered = around.read(question, current_user, tabs=False, count=False, offered=True).offered
+    return make_response(history_panels.more_panel(_kind(), offered))
+
+
+@blueprint.get("/views/columns")
+@allow(Permission.READ)
+def choose_columns() -> Response:
+    """The form of the columns of ?list=global|session|contact; as a page where there is no script."""
+    if wants_partial():
+        return make_response(history_panels.columns_form(_kind()))
+    came = (request.referrer or "").removeprefix(request.host_url.rstrip("/"))
+    back = own_path(came, url_for("emails.index"))
+    return page("views/columns.html", form=history_panels.columns_form(_kind(), back))
+
+
+def _kind() -> Kind:
+    asked = request.args.get("list", "")
+    return "session" if asked == "session" else "contact" if asked == "contact" else "global"
 
 
 @blueprint.post("/views/addresses")

@@ -52,13 +52,15 @@ class Around:
     exports: list[Export] = field(default_factory=list)
 
 
-def read(question: Question, user: User, *, tabs: bool, count: bool, beside: bool = False) -> Around:
+def read(
+    question: Question, user: User, *, tabs: bool, count: bool, beside: bool = False, offered: bool = False
+) -> Around:
     """All of it for one page: `tabs` for the list of the whole organisation, `count` where the page lacks its own,
-    `beside` for what stands beside every page."""
+    `beside` for what stands beside every page, `offered` for what the panel of further filters offers."""
     walked = tabs or count
     values = {"person": user.id, **(views.counting(user) if beside else {})}
-    what = ("around", walked, beside)
-    rows = prepared.run(question, what, lambda _: _statement(question, walked, beside), **values)
+    what = ("around", walked, beside, offered)
+    rows = prepared.run(question, what, lambda _: _statement(question, walked, beside, offered), **values)
     found: dict[str, list[_Told]] = defaultdict(list)
     for row in rows:
         found[row[0]].append(_Told(*row))
@@ -88,8 +90,8 @@ class _Told(NamedTuple):
     number: Any
 
 
-def _statement(question: Question, counted: bool, beside: bool) -> CompoundSelect[Any]:
-    parts = [*_offers()]
+def _statement(question: Question, counted: bool, beside: bool, offered: bool) -> CompoundSelect[Any]:
+    parts = [_views(), *(_offers() if offered else ())]
     if beside:
         parts.append(_row("beside", views.unfetched(), number=views.failures()))
     if counted:
@@ -158,11 +160,14 @@ def _offers() -> Iterable[Select[Any]]:
     senders = _row("sender", func.lower(Sender.address), Sender.address)
     yield _listed(senders.where(Sender.organisation_id == HOUSE), Sender.address)
     yield _listed(_row("by", func.lower(User.email), User.name).where(User.organisation_id == HOUSE), User.name)
+
+
+def _views() -> Select[Any]:
     flags = cast(SavedView.pinned, Integer) * 2 + cast(SavedView.shared, Integer)
     views = _row("view", SavedView.public_id, SavedView.name, flags, SavedView.query).where(
         SavedView.organisation_id == HOUSE, ~SavedView.link, or_(SavedView.user_id == PERSON, SavedView.shared)
     )
-    yield _listed(views, SavedView.name)
+    return _listed(views, SavedView.name)
 
 
 def _listed(query: Select[Any], name: Any) -> Select[Any]:

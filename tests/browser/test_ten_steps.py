@@ -82,6 +82,7 @@ def test_back_and_forward_through_ten_steps(visit: Any) -> None:
     step(r"emails\?(?!.*recipient)")
     page.locator("#tabs a", has_text="En erreur").click()
     step(r"status=error")
+    page.locator(".more-filters summary").click()  # the panel comes when it is opened
     tick(page, "reason", "user_unknown")
     step(r"reason=user_unknown")
     page.locator("#search-text").fill("objet:convocation avant:2027-01-01")
@@ -149,6 +150,32 @@ def test_the_search_box_on_a_phone_and_without_script(visit: Any) -> None:
     page.locator("#search-text").press("Enter")
     page.wait_for_url(re.compile(r"/emails\?subject=convocation$"))
     expect(page.locator("#search-mistakes")).to_be_empty()
+
+
+def test_further_filters_with_and_without_script(visit: Any) -> None:
+    page = visit("staff").goto("/emails")
+    page.locator(".more-filters summary").click()
+    page.locator("#f-operator").press_sequentially("cassio", delay=20)  # what came later filters while one types too
+    expect(page).to_have_url(re.compile(r"operator=cassio$"))
+    page.locator("#f-operator").fill("")
+    page.locator("#f-resent").select_option("no")
+    expect(page).to_have_url(re.compile(r"/emails\?resent=no$"))
+    expect(page.locator("#more-count")).to_have_text("1")
+    one = visit("staff", width=390, height=844, script=False)
+    page = one.goto("/emails?status=error")
+    page.locator(".more-filters summary").click()
+    page.get_by_role("button", name="Voir tous les filtres").click()
+    page.wait_for_url(re.compile(r"more=1"))
+    one.fits()
+    page.locator("#f-treated").select_option("no")
+    page.get_by_role("button", name="Filtrer", exact=True).last.click()
+    page.wait_for_url(re.compile(r"treated=no"))
+    expect(page.locator("#filter-chips li")).to_have_count(3)
+    page.locator("summary", has_text="Colonnes").click()
+    page.get_by_role("link", name="Choisir les colonnes").click()
+    one.fits()
+    page.get_by_role("button", name="Colonnes habituelles").click()
+    page.wait_for_url(re.compile(r"treated=no"))  # back to what was asked
 
 
 def test_who_wants_short_addresses_leaves_no_word_in_any(visit: Any) -> None:
