@@ -126,21 +126,24 @@ WITH RECURSIVE {_QUEUES}, {_LIMITS}, served AS (
     AND (account.room IS NOT NULL OR account_limit.rate IS NULL)
     AND (way.room IS NOT NULL OR (way_limit.rate IS NULL AND way_limit.lines IS NULL))
 ), met AS (
-  SELECT served.*, entry.*, lane = '' AND EXISTS (
-      SELECT FROM limits WHERE limits.account_id = served.account_id AND limits.domain = entry.domain
-        AND limits.domain <> '' AND (limits.rate IS NOT NULL OR limits.lines IS NOT NULL)
-    ) AS apart
+  SELECT served.organisation_id, served.account_id, priority, account_turn, account_room, email_id, next_attempt_at,
+    way_limit.domain IS NOT NULL AS apart, coalesce(way_limit.domain, served.lane) AS lane,
+    CASE WHEN way_limit.domain IS NULL THEN lane_room ELSE coalesce(way.room, 0) END AS lane_room,
+    CASE WHEN way_limit.domain IS NULL THEN lane_turn ELSE way.turn END AS lane_turn
   FROM served CROSS JOIN LATERAL (
     SELECT email_id, next_attempt_at, {_DOMAIN} AS domain FROM outbox_entry
     WHERE sender_id = served.sender_id AND lane = served.lane AND priority = served.priority AND state = 'waiting'
       AND next_attempt_at <= now() AND (not_after IS NULL OR not_after > now())
     ORDER BY next_attempt_at LIMIT least(%(limit)s, account_room, lane_room)
   ) AS entry
+  LEFT JOIN limits AS way_limit ON served.lane = '' AND way_limit.account_id = served.account_id
+    AND way_limit.domain = entry.domain AND (way_limit.rate IS NOT NULL OR way_limit.lines IS NOT NULL)
+  LEFT JOIN held AS way ON way.account_id = way_limit.account_id AND way.domain = way_limit.domain
 ), in_lane AS (
   SELECT met.*, row_number() OVER (
       PARTITION BY account_id, lane, organisation_id, priority ORDER BY next_attempt_at, email_id
     ) AS lane_round, hashint8extended(organisation_id, %(seed)s) AS ring
-  FROM met WHERE NOT apart
+  FROM met
 ), in_lanes AS (
   SELECT in_lane.*, CASE WHEN lane_room IS NULL THEN 0 ELSE row_number() OVER (
       PARTITION BY account_id, lane
@@ -165,7 +168,8 @@ WITH RECURSIVE {_QUEUES}, {_LIMITS}, served AS (
   WHERE email_id = ANY (ARRAY(SELECT email_id FROM chosen)) AND state = 'waiting' FOR UPDATE SKIP LOCKED
 ), claimed AS (
   UPDATE outbox_entry SET state = 'claimed', owner = %(owner)s, attempt_count = attempt_count + 1,
-    lease_until = now() + make_interval(secs => %(lease)s)
+    lease_until = now() + make_interval(secs => %(lease)s),
+    lane = CASE WHEN email_id = ANY (ARRAY(SELECT email_id FROM chosen WHERE apart)) THEN {_DOMAIN} ELSE lane END
   WHERE email_id = ANY (ARRAY(SELECT email_id FROM free)) AND state = 'waiting'
   RETURNING outbox_entry.*
 ), taken AS (
@@ -180,7 +184,8 @@ WITH RECURSIVE {_QUEUES}, {_LIMITS}, served AS (
   WHERE pace.account_id = taken.account_id AND pace.domain = taken.domain
 ), apart AS (
   SELECT email_id FROM outbox_entry
-  WHERE email_id = ANY (ARRAY(SELECT email_id FROM met WHERE met.apart)) AND state = 'waiting' FOR UPDATE SKIP LOCKED
+  WHERE email_id = ANY (ARRAY(SELECT email_id FROM met WHERE apart EXCEPT SELECT email_id FROM chosen))
+    AND state = 'waiting' FOR UPDATE SKIP LOCKED
 ), moved AS (
   UPDATE outbox_entry SET lane = {_DOMAIN} WHERE email_id = ANY (ARRAY(SELECT email_id FROM apart))
   RETURNING email_id
