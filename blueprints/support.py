@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 from flask import (
     Flask,
     Response,
@@ -58,8 +60,11 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",
 }
 ANYONE = "anyone"
-# What is raised while the database, Redis or a disk is away.
-_AWAY = (OperationalError, InterfaceError, PoolTimeout, RedisError, Temporary)
+# What is raised while the database, Redis or a disk is away; psycopg's own by what is copied past SQLAlchemy.
+_AWAY = (
+    OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, RedisError,
+    Temporary,
+)  # fmt: skip
 _SHOWN_ERRORS = (400, 401, 403, 404, 405, 410, 413, 415, 422, 429, 500, 503)
 
 
@@ -226,6 +231,13 @@ def _away(error: Exception) -> Response:
     return response
 
 
+def _disk(error: OSError) -> Response:
+    """A full disk where an upload waits while it is read. Any other trouble with a file is a mistake of ours."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    return _away(error)
+
+
 def _csrf_error(error: CSRFError) -> Response:
     return _error_page(403, error)
 
@@ -236,6 +248,7 @@ def setup(app: Flask) -> None:
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
     app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(OSError, _disk)
     for away in _AWAY:
         app.register_error_handler(away, _away)
     app.jinja_env.globals.update(

@@ -93,9 +93,11 @@ class Crew:
             "SMTP_DATA_TIMEOUT": "3", "DRAIN_LINGER": "0.1", "DNS_SERVER": "none",
         } | settings  # fmt: skip
         self.workers: list[Worker] = []
+        self.log_name = ""
 
     def __enter__(self) -> Crew:
         self.log = tempfile.NamedTemporaryFile("r")
+        self.log_name = self.log.name
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,9 +111,13 @@ class Crew:
 
     def start(self, *queues: str, **settings: str) -> Worker:
         """A worker of these queues (or `cron`)."""
-        pid = self.nursery.fork(list(queues), self.environment | settings, self.log.name)
+        pid = self.nursery.fork(list(queues), self.environment | settings, self.log_name)
         self.workers.append(Worker(pid, queues))
         return self.workers[-1]
+
+    def log_to(self, path: str) -> None:
+        """Have those to come write to another file."""
+        self.log_name = path
 
     def keep_alive(self) -> None:
         """What the supervisor does: whoever has died is started again."""

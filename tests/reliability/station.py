@@ -24,6 +24,7 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from tests.conftest import House, make_house
 from tests.crew import Crew, Nursery
+from tests.reliability.disk import Disk, small_disk
 from tests.smtp_server import SmtpServer
 
 LEASE = 2.0
@@ -39,6 +40,7 @@ class Station:
     nursery: Nursery
     server: SmtpServer
     house: House
+    disk: Disk
 
     @contextlib.contextmanager
     def crew(self, **settings: str) -> Iterator[Crew]:
@@ -69,8 +71,14 @@ class Station:
 
 
 @contextlib.contextmanager
-def servers(folder: Path, config: Config) -> Iterator[tuple[Postgres, Valkey, Flask]]:
-    """The two servers and an app on them, with rate limits as a real one has them."""
+def servers(folder: Path, config: Config) -> Iterator[tuple[Postgres, Valkey, Flask, Disk]]:
+    """The two servers and an app on them, with rate limits as a real one has them, on a disk of their own."""
+    with small_disk(folder, 768) as disk:
+        yield from _servers(disk, config)
+
+
+def _servers(disk: Disk, config: Config) -> Iterator[tuple[Postgres, Valkey, Flask, Disk]]:
+    folder = disk.path
     postgres, valkey = Postgres(folder / "pg"), Valkey(folder / "valkey")
     postgres.start()
     valkey.start()
@@ -85,7 +93,7 @@ def servers(folder: Path, config: Config) -> Iterator[tuple[Postgres, Valkey, Fl
     try:
         with app.app_context():
             upgrade()
-        yield postgres, valkey, app
+        yield postgres, valkey, app, disk
     finally:
         with app.app_context():
             db.session.remove()
@@ -98,9 +106,10 @@ def servers(folder: Path, config: Config) -> Iterator[tuple[Postgres, Valkey, Fl
 
 
 @contextlib.contextmanager
-def station(made: tuple[Postgres, Valkey, Flask], nursery: Nursery) -> Iterator[Station]:
+def station(made: tuple[Postgres, Valkey, Flask, Disk], nursery: Nursery) -> Iterator[Station]:
     """A station with a new house on servers that run, whatever the test before did to them."""
-    postgres, valkey, app = made
+    postgres, valkey, app, disk = made
+    disk.empty()
     postgres.start()
     valkey.start()
     with app.app_context(), SmtpServer() as server:
@@ -111,7 +120,9 @@ def station(made: tuple[Postgres, Valkey, Flask], nursery: Nursery) -> Iterator[
         app.extensions["redis"].flushall()
         limiter.enabled = True
         try:
-            yield Station(postgres, valkey, app, nursery, server, make_house("Atelier Cassiopée", "cassiopee.example"))
+            house = make_house("Atelier Cassiopée", "cassiopee.example")
+            yield Station(postgres, valkey, app, nursery, server, house, disk)
         finally:
             limiter.enabled = False
+            disk.empty()
             db.session.remove()
