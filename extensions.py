@@ -78,8 +78,8 @@ def queue(name: str) -> Queue:
     return Queue(name, connection=current_app.extensions["redis"], serializer="json")
 
 
-def workers_alive(fresh: float = 90.0) -> dict[str, bool]:
-    """For each queue whether a worker serves it: heard within `fresh` seconds and, on this machine, still a process.
+def living_workers(fresh: float = 90.0) -> list[Worker]:
+    """The workers heard within `fresh` seconds that are, on this machine, still processes.
 
     Raises redis.RedisError when Redis is away.
     """
@@ -91,7 +91,14 @@ def workers_alive(fresh: float = 90.0) -> dict[str, bool]:
             return False
         return worker.hostname != here or worker.pid is None or started(worker.pid) is not None
 
-    return {name: any(alive(worker) for worker in Worker.all(queue=queue(name))) for name in QUEUES}
+    every = Worker.all(connection=current_app.extensions["redis"], serializer="json")
+    return [worker for worker in every if alive(worker)]
+
+
+def workers_alive(fresh: float = 90.0) -> dict[str, bool]:
+    """For each queue whether a living worker serves it. Raises redis.RedisError when Redis is away."""
+    served = {name for worker in living_workers(fresh) for name in worker.queue_names()}
+    return {name: name in served for name in QUEUES}
 
 
 def on_commit(call: Callable[[], Any]) -> None:

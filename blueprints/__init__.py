@@ -40,6 +40,7 @@ SITE_MAP = {
     "events": "/events",
     "domains": None,
     "settings": "/settings",
+    "operations": "/settings/operations",
     "templates": "/settings/templates",
     "template_versions": "/settings/templates",
     "look": "/settings/look",

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import MultiDict
 
 from history.periods import DateField, Days, Period, days, read_day
+from models.standing import QUEUED
 from models.words import Reason, Status, StatusGroup
 
 LIMITS = (25, 50, 100, 200)
@@ -41,8 +42,9 @@ class HistoryFilter:
 
     `status` holds codes of Status and StatusGroup; `session` and `contact` a public id or words of the name;
     `attachment`, `resent` and `treated` are yes, no or empty; `segment` is a public id, `sender` and `by` addresses (of
-    the sender, of the user who asked), `operator` the recipient's domain in ASCII; `number` holds public ids of
-    e-mails; `sort` is -date (newest first) or date, by the date that `date_field` names.
+    the sender, of the user who asked), `operator` the recipient's domain in ASCII; `queue` says where it stands in the
+    outbox (QUEUED); `number` holds public ids of e-mails; `sort` is -date (newest first) or date, by the date that
+    `date_field` names.
     """
 
     status: tuple[str, ...] = ()
@@ -63,6 +65,7 @@ class HistoryFilter:
     operator: str = ""
     resent: str = ""
     treated: str = ""
+    queue: str = ""
     number: tuple[str, ...] = ()
     learners: bool = False  # on a company's record: its learners' e-mails too
     sort: str = "-date"
@@ -93,6 +96,7 @@ class HistoryFilter:
             operator=_domain(args.get("operator", "")),
             resent=_one_of(args.get("resent", ""), ("yes", "no")),
             treated=_one_of(args.get("treated", ""), ("yes", "no")),
+            queue=_one_of(args.get("queue", ""), tuple(one.value for one in QUEUED)),
             number=_numbers(args.getlist("number")),
             learners=args.get("learners", "") == "yes",
             sort=_one_of(args.get("sort", ""), ("date",)) or "-date",
@@ -120,6 +124,7 @@ class HistoryFilter:
             ("operator", self.operator),
             ("resent", self.resent),
             ("treated", self.treated),
+            ("queue", self.queue),
             ("number", ",".join(self.number)),
             ("learners", "yes" if self.learners else ""),
             ("sort", "" if self.sort == "-date" else self.sort),

@@ -13,6 +13,7 @@ from history.filters import LIMITS, LONGEST_TEXT, HistoryFilter
 from history.periods import DateField, Period
 from history.sentences import type_label
 from i18n import _
+from models.standing import QUEUED
 from models.words import EmailType, Reason, Status, StatusGroup
 
 _TEXT = {"maxlength": LONGEST_TEXT, "autocomplete": "off", "spellcheck": "false"}
@@ -38,6 +39,7 @@ class FilterForm(Form):
     operator = StringField(render_kw=_TEXT)
     resent = SelectField()
     treated = SelectField()
+    queue = SelectField()
 
 
 for _name in ("from", "to"):  # a keyword cannot be written in a class body
@@ -71,6 +73,7 @@ def form_of(filter_: HistoryFilter, offered: dict[str, Choices] | None = None) -
             "operator": filter_.operator,
             "resent": filter_.resent,
             "treated": filter_.treated,
+            "queue": filter_.queue,
         }
     )
     form.date_field.choices = [(d.value, _(d.label)) for d in DateField]
@@ -83,6 +86,7 @@ def form_of(filter_: HistoryFilter, offered: dict[str, Choices] | None = None) -
     form.reason.choices = [(r.value, _(r.label)) for r in Reason]
     for name in ("resent", "treated"):
         form[name].choices = [("", _("Indifférent")), ("yes", _("Oui")), ("no", _("Non"))]
+    form.queue.choices = [("", _("Indifférent")), *((one.value, _(one.label)) for one in QUEUED)]
     for name in ("segment", "sender", "by"):
         known = list((offered or {}).get(name, ()))
         value = getattr(filter_, name)

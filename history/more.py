@@ -1,5 +1,5 @@
 """Filters of the history that stand under no column: segment, sender, who asked, reason, operator, resent, dealt with,
-and the numbers of chosen e-mails.
+where it stands in the outbox, and the numbers of chosen e-mails.
 
 Their words are history.sentences', their inputs stand in the panel "Plus de filtres" (templates/history/_more.html);
 the numbers have none: a selection writes them.
@@ -16,14 +16,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from extensions import db
 from history import segments, untreated
 from history.conditions import Among, AmongOwners, Belongs, Test
-from models import Address, Email, Segment, Sender, User
+from models import Address, Email, OutboxEntry, Segment, Sender, User
+from models.standing import STANDING
 from models.words import Mark
 
 if TYPE_CHECKING:
     from history.columns import Ask
 
 # What the panel holds, in order; the segment on the global list alone.
-FIELDS = ("segment", "sender", "by", "reason", "operator", "resent", "treated")
+FIELDS = ("segment", "sender", "by", "reason", "operator", "resent", "treated", "queue")
 # Written out: the planner must see that a partial index holds just these (models.email).
 _FAILURE = literal_column("email.status IN ('undeliverable', 'failed')")
 _RESENT = literal_column(f"(email.marks & {Mark.RESENT.value}) <> 0")
@@ -56,6 +57,10 @@ def conditions(ask: Ask) -> Iterable[Any]:
         chosen_ids = any_(cast(literal(list(asked.number)), ARRAY(Text)))
         chosen = select(Email.id).where(Email.organisation_id == organisation_id, Email.public_id == chosen_ids)
         yield Belongs("id", chosen)
+    if asked.queue:
+        stands = literal_column(STANDING, Text) == literal(asked.queue, Text)
+        there = select(OutboxEntry.email_id.label("id")).where(OutboxEntry.organisation_id == organisation_id, stands)
+        yield Belongs("id", there)
     yield from _flags(asked.resent, asked.treated)
 
 

@@ -21,7 +21,10 @@ from models.words import N_
 LONGEST = 1000
 _TEXTS = ("recipient", "contact", "session", "subject")
 _CODED = ("status", "type", "reason")
-_SINGLE = ("attachment", "segment", "sender", "by", "operator", "resent", "treated", "learners", "date_field", "period")
+_SINGLE = (
+    "attachment", "segment", "sender", "by", "operator", "resent", "treated", "queue", "learners", "date_field",
+    "period",
+)  # fmt: skip
 _DATES = ("before", "after", "since", "until", "on")
 _FILES = {"piece", "pieces", "piece-jointe", "pieces-jointes", "pj", "attachment", "attachments", "file", "files"}
 _LAST_DAY = date(2199, 12, 31)
@@ -197,7 +200,7 @@ class _Reader:
             if fold(part.value) in _FILES:
                 return self._set("attachment", "yes" if name == "has" else "no", part)
             return self.refuse(N_("« %(asked)s » n'est pas compris : seul « pièce » va ici."), asked=part.source)
-        if name in ("period", "date_field"):
+        if name in ("period", "date_field", "queue"):
             value = vocabularies()[name].code(part.value) or ""
         elif name in ("segment", "sender", "by"):
             value = looked_up(part.value, getattr(self.known, name), name == "segment")
@@ -213,6 +216,7 @@ class _Reader:
                 "operator": N_("« %(asked)s » n'est pas un domaine."),
                 "period": N_("« %(asked)s » n'est pas connu : l'aide donne les mots possibles."),
                 "date_field": N_("« %(asked)s » n'est pas connu : l'aide donne les mots possibles."),
+                "queue": N_("« %(asked)s » n'est pas connu : l'aide donne les mots possibles."),
             }  # fmt: skip
             return self.refuse(said.get(name, N_("« %(asked)s » : répondez par oui ou par non.")), asked=part.source)
         if name == "period" and (self.first or self.last):
@@ -268,6 +272,8 @@ def _written(filter_: HistoryFilter, language: str, known: Known) -> Iterator[tu
             yield name, quoted(_known_word(value, getattr(known, name), name == "segment"))
     if filter_.operator:
         yield "operator", filter_.operator
+    if filter_.queue:
+        yield "queue", vocabularies()["queue"].word(filter_.queue, language)
     if filter_.number:
         yield "number", ",".join(filter_.number)
     if filter_.learners:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import i18n
 from history.periods import DateField, Period
+from models.standing import QUEUED, Standing
 from models.words import N_, EmailType, Reason, Status, StatusGroup, Word
 
 
@@ -83,6 +84,8 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("resent", ("renvoyé", "resent"), (), N_("déjà renvoyé, ou jamais"), ("renvoyé:non", "resent:no")),
     Operator("treated", ("traité", "treated"), ("dealt-with",), N_("marqué comme traité, ou en erreur et pas encore"),
              ("traité:non", "treated:no")),
+    Operator("queue", ("départ", "queue"), ("outbox",), N_("où il en est de son départ"),
+             ("départ:nouvel-essai", "queue:retry")),
     Operator("number", ("numéro", "number"), ("id",), N_("le numéro de l'e-mail ; plusieurs avec une virgule"),
              ("numéro:E-7k3m9qx2w5ab", "number:E-7k3m9qx2w5ab")),
     Operator("learners", ("apprenants", "learners"), (), N_("avec les apprenants de l'entreprise"),
@@ -156,6 +159,10 @@ _SHORT: dict[tuple[type[Word], Word], tuple[str, ...]] = {
     (DateField, DateField.SENT): ("envoi", "sent"),
     (DateField, DateField.UPDATED): ("changement", "changed", "change"),
     (Status, Status.OPENED): ("ouvert", "opened", "lu"),
+    (Standing, Standing.READY): ("prêt", "ready", "prêts"),
+    (Standing, Standing.SENDING): ("en-cours", "sending", "cours"),
+    (Standing, Standing.RETRY): ("nouvel-essai", "retry", "essai"),
+    (Standing, Standing.LATER): ("programmé", "scheduled", "programmés"),
 }
 
 
@@ -194,6 +201,7 @@ def vocabularies() -> dict[str, Vocabulary]:
         "reason": _vocabulary(Reason),
         "period": _vocabulary(period for period in Period if period is not Period.CUSTOM),
         "date_field": _vocabulary(DateField),
+        "queue": _vocabulary(QUEUED),
     }
 
 

@@ -9,6 +9,7 @@ from history.filters import HistoryFilter, is_short
 from history.periods import DateField, Days, Period
 from history.rows import Count
 from i18n import _, long_date, ngettext
+from models.standing import Standing
 from models.words import N_, EmailType, Reason, Status, StatusGroup
 
 _DATED = {
@@ -86,6 +87,8 @@ def _more(filter_: HistoryFilter, names: Names) -> list[tuple[str, str, str, str
     ):  # fmt: skip
         if value:
             found.append((field, _(what), _("oui") if value == "yes" else _("non"), None))
+    if filter_.queue:
+        found.append(("queue", _("Départ"), _(Standing(filter_.queue).label), None))
     if filter_.number:
         found.append(("number", _("Numéro"), numbers_label(filter_.number), None))
     return found
@@ -107,6 +110,8 @@ def _more_said(filter_: HistoryFilter, names: Names) -> list[str]:
         parts.append(_("déjà renvoyés") if filter_.resent == "yes" else _("jamais renvoyés"))
     if filter_.treated:
         parts.append(_("marqués comme traités") if filter_.treated == "yes" else _("en erreur et pas encore traités"))
+    if filter_.queue:
+        parts.append(_("« %(standing)s » dans la file d'envoi", standing=_(Standing(filter_.queue).label)))
     if len(filter_.number) == 1:
         parts.append(_("portant le numéro %(number)s", number=filter_.number[0]))
     elif filter_.number:

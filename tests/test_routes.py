@@ -38,6 +38,7 @@ from models import (
     ResendRun,
     SavedView,
     Segment,
+    SmtpAccount,
     Stage,
     Suppression,
     Template,
@@ -94,6 +95,7 @@ class World:
     programme: Programme
     held: Suppression
     run: ResendRun
+    account: SmtpAccount
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -119,7 +121,7 @@ class World:
             "slug": "convocation", "moment": "hot", "document_id": self.document.public_id,
             "message_id": f"msg_{self.told.message_id.hex}",
             "plan_id": self.email.public_id, "source_id": self.source.public_id,
-            "run_id": self.run.public_id, "packed": "aHR0cHM6Ly94",
+            "run_id": self.run.public_id, "account_id": self.account.public_id, "packed": "aHR0cHM6Ly94",
         }  # fmt: skip
         return {name: known[name] for name in rule.arguments}
 
@@ -201,6 +203,8 @@ def world(cassiopee: House, boreale: House) -> World:
     held = Suppression(organisation_id=cassiopee.id, address="zzcanari.perdu@mail.example",
                        reason=Grounds.USER_UNKNOWN, email_id=emails[0].id, shown_at=emails[0].created_at)  # fmt: skip
     db.session.add(held)
+    account = SmtpAccount(organisation_id=cassiopee.id, name=CANARY, host="smtp.zzcanari.example", port=587)
+    db.session.add(account)
     run = bulk_resend.prepare(cassiopee.admin, select(Email.id))
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
@@ -214,6 +218,7 @@ def world(cassiopee: House, boreale: House) -> World:
         template=template,
         opportunity=opportunity,
         told=told, event=event, source=source, document=document, programme=programme, held=held, run=run,
+        account=account,
     )  # fmt: skip
 
 

@@ -98,6 +98,9 @@ class EmailQuery(Query):
     )  # fmt: skip
     resent: Literal["yes", "no"] = optional(description="Sent again, or not.")
     treated: Literal["yes", "no"] = optional(description="no: failures that nobody has dealt with.")
+    queue: Literal["ready", "sending", "retry", "later"] = optional(
+        description="Where it stands in the outbox: to leave, on the line, to be tried again, planned."
+    )
     number: str = optional(
         max_length=3000, pattern=r"^E-[0-9a-zA-Z]{1,20}(,E-[0-9a-zA-Z]{1,20})*$",
         description="The e-mails of these ids, with commas between them; 200 at most.",

@@ -14,13 +14,13 @@ from history.periods import DateField, Days, Period, days, midnight
 from models.words import Status
 
 KEYS = ["status", "recipient", "subject", "type", "date_field", "period", "from", "to", "attachment", "session",
-        "contact", "learners", "segment", "sender", "by", "reason", "operator", "resent", "treated", "number", "event",
+        "contact", "learners", "segment", "sender", "by", "reason", "operator", "resent", "treated", "queue", "number", "event",
         "sort", "cursor", "limit", "unknown"]  # fmt: skip
 VALUES = st.one_of(
     st.sampled_from([
         "error", "waiting", "sent_all", "failed", "sent", "requested", "convocation", "free", "invoice.paid", "updated",
         "sent", "month", "custom", "rolling_30", "2026-11-22", "22/11/2026", "2026-02-30", "0001-01-01", "9999-12-31",
-        "yes", "no", "G-abc", "user_unknown", "mailbox_full", "@Élan.example", "Orange.FR",
+        "yes", "no", "retry", "later", "G-abc", "user_unknown", "mailbox_full", "@Élan.example", "Orange.FR",
         "S-2041", "C-12", "E-12ab", "E-zz,E-12ab,,x", "date", "-date", "25", "200", "0", "-1", "999999", "٣", "",
     ]),
     st.text(max_size=30),
@@ -47,7 +47,7 @@ def test_its_address_says_the_same(pairs: list[tuple[str, str]]) -> None:
 def test_every_chip_removed_leaves_nothing(pairs: list[tuple[str, str]]) -> None:
     left = HistoryFilter.from_query(pairs)
     for field in ("period", "session", "contact", "learners", "recipient", "subject", "attachment", "segment",
-                  "sender", "by", "operator", "resent", "treated", "number"):  # fmt: skip
+                  "sender", "by", "operator", "resent", "treated", "queue", "number"):  # fmt: skip
         left = left.without(field)
     for field in ("type", "status", "reason"):
         for value in getattr(left, field):
@@ -92,6 +92,8 @@ def test_every_chip_removed_leaves_nothing(pairs: list[tuple[str, str]]) -> None
         ("operator=a..b", ""),
         ("resent=yes&treated=no", "resent=yes&treated=no"),
         ("resent=1&treated=maybe", ""),
+        ("queue=retry&status=requested", "status=requested&queue=retry"),
+        ("queue=uncertain", ""),
         ("number=E-b,E-a&number=E-b&number=x,E-%00", "number=E-a%2CE-b"),
         ("number=" + ",".join(f"E-{n:03}" for n in range(300)),
          "number=" + "%2C".join(f"E-{n:03}" for n in range(200))),
