@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import time
+import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import func, select, text
 
-from extensions import db, ring
+from extensions import db
 from mail import outbox
 from models import OutboxEntry
 from models.words import Status
@@ -16,8 +19,8 @@ from tests.mail.test_sending import ask, draft, kinds, make_due, state
 from tests.smtp_server import SmtpServer
 
 __all__ = [
-    "LEASE", "ask", "begin", "come_true", "copies", "draft", "house_sweeps", "kinds", "make_due", "none_waits", "state",
-    "statuses",
+    "LEASE", "ask", "come_true", "copies", "draft", "house_sweeps", "kinds", "left_open", "make_due", "none_waits",
+    "state", "statuses",
 ]  # fmt: skip
 
 LEASE = 1.0  # of the crew's workers
@@ -42,11 +45,6 @@ def come_true(
     return time.monotonic() - started
 
 
-def begin() -> None:
-    """Ring for the drain, as a request does after its commit."""
-    ring("drain", "send")
-
-
 def none_waits() -> bool:
     """Whether every e-mail has an outcome."""
     db.session.rollback()
@@ -64,3 +62,12 @@ def statuses() -> Counter[Status]:
 def copies(server: SmtpServer) -> Counter[str]:
     """How many copies of its e-mail the server took for each recipient."""
     return Counter(taken.recipient for taken in server.taken)
+
+
+@contextlib.contextmanager
+def left_open() -> Iterator[None]:
+    """werkzeug leaves the files of a form it refuses half-way to the collector."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()

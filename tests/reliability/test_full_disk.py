@@ -3,11 +3,9 @@ half-saved, and the queue goes on as soon as there is space."""
 
 from __future__ import annotations
 
-import gc
 import io
 import secrets
 import tempfile
-import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from models.words import Status
 from tests.client import Browser
 from tests.crew import Crew
 from tests.need import need
-from tests.reliability.deeds import ask, come_true, none_waits, statuses
+from tests.reliability.deeds import ask, come_true, left_open, none_waits, statuses
 from tests.reliability.disk import small_disk
 from tests.reliability.station import Station
 from tests.smtp_server import SmtpServer
@@ -58,10 +56,8 @@ def test_f3_no_room_for_an_attachment_refuses_the_request_whole(
             monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
         try:
             disk.fill(but=200_000)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ResourceWarning)  # werkzeug leaves the file it could not fill open
+            with left_open():
                 asked_with_a_file(client, address, 3_000_000, 503)
-                gc.collect()
             assert db.session.query(Email).count() == 0 and db.session.query(Blob).count() == 0
             assert all(path.stat().st_size < 200_000 for path in files_in(disk.path))
             disk.empty()
