@@ -6,27 +6,23 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import url_for
-from flask_login import current_user
 
 from blueprints.history_asked import Asked
 from documents import blobs
 from documents.file_names import readable
 from history import export_jobs
 from history.rows import Row
-from i18n import _, size_filter
-from models.words import Permission
+from i18n import size_filter
 
 _LARGEST_THUMBNAIL = 2_000_000  # bytes: as many as a page may load to draw it as large as a nail
 _MOST_THUMBNAILS = 12
 
 
-def offered(asked: Asked) -> list[tuple[str, str, str]]:
-    """The item of the export menu that leads to offer(), for whoever may."""
-    if not current_user.may(Permission.DOWNLOAD_ALL):
-        return []
+def address(asked: Asked) -> str:
+    """Where the files of a list are offered (blueprints.attachments.offer)."""
     key = export_jobs.scope_key(asked.scope)
     pairs = [*([("in", key)] if key else []), *asked.pairs(asked.filter.with_())]
-    return [(_("Pièces jointes (ZIP)"), f"{url_for('attachments.offer')}?{urlencode(pairs)}", "file-zip")]
+    return f"{url_for('attachments.offer')}?{urlencode(pairs)}"
 
 
 def files_of(row: Row) -> list[dict[str, Any]]:

@@ -30,12 +30,12 @@ def is_unfolded(asked: Asked) -> bool:
     return asked.discreet or bool(more_count(asked.filter, asked.scope.kind)) or "more" in request.args
 
 
-def more_filters(asked: HistoryFilter, kind: Kind, offered: Offered, count: Markup, unfolded: bool) -> Markup:
+def more_filters(asked: HistoryFilter, kind: Kind, offered: Offered, unfolded: bool) -> Markup:
     """The menu of further filters, its panel in it where it is `unfolded`."""
     opened = unfolded and "more" in request.args
-    holes = {"operator": asked.operator, "count": count}
+    count = more_count(asked, kind)
     inputs = _inputs(asked, kind, offered) if unfolded else {"names": ()}
-    return kept("history/_more.html", holes, list=kind, open=opened, **inputs)
+    return kept("history/_more.html", {"operator": asked.operator}, list=kind, open=opened, count=count, **inputs)
 
 
 def more_panel(kind: Kind, offered: Offered) -> Markup:
