@@ -51,7 +51,7 @@ def show(asked: Asked, template: str, **context: Any) -> Response:
     offered = history_panels.is_unfolded(asked) if whole else bool(filter_.segment or filter_.sender or filter_.by)
     near = around.read(question, current_user, tabs=everything, count=late, beside=whole, offered=offered)
     if whole:
-        g.ready_exports, g.untreated = near.exports, near.failures
+        g.ready_exports, g.untreated, g.trouble = near.exports, near.failures, near.trouble
     g.pinned_views = [(view.name, view.public_id, view.query) for view in near.views if view.pinned]
     if late:
         found = replace(found, count=pages.at_least(near.count or Count(0, exact=False), len(found.rows)))

@@ -39,6 +39,7 @@ from errors import Temporary
 from extensions import db, login, settings
 from history import short_links, views
 from history.form import form_of
+from history.trouble import Stopped
 from i18n import _
 from models import Export, User
 from models.words import ALLOWED, Permission, Role
@@ -263,6 +264,7 @@ def setup(app: Flask) -> None:
         search_offered=search_help.offered,
         sidebar=sidebar,
         ready_exports=ready_exports,
+        trouble=trouble,
         theme=theme,
         Permission=Permission,
     )
@@ -272,10 +274,16 @@ def setup(app: Flask) -> None:
 def ready_exports() -> list[Export]:
     """The person's exports that are ready and not yet fetched; asked once a request."""
     if "ready_exports" not in g:
-        known = views.beside(current_user) if current_user.is_authenticated else ([], [], 0)
-        pinned, g.ready_exports, g.untreated = known
+        known = views.beside(current_user) if current_user.is_authenticated else ([], [], 0, ())
+        pinned, g.ready_exports, g.untreated, g.trouble = known
         g.setdefault("pinned_views", pinned)  # a page may have read them already
     return g.ready_exports
+
+
+def trouble() -> tuple[Stopped, ...]:
+    """The senders whose e-mails cannot leave now; asked with the exports."""
+    ready_exports()
+    return tuple(g.trouble)
 
 
 def _to_treat() -> str:

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, Integer, Select, Text, cast, func, literal, null, or_, select, union_all
 
-from history import pages, prepared, views
+from history import pages, prepared, trouble, views
 from history.prepared import HOUSE, PERSON
 from history.query import COUNTED, Question
 from history.rows import Count
+from history.trouble import Stopped
 from models import Export, SavedView, Segment, Sender, User
 from models.words import Status, StatusGroup
 
@@ -42,7 +43,7 @@ class View:
 @dataclass
 class Around:
     """`tabs`: counts by tab, None where nothing is known of it; `offered`: (value, label)s by filter; `count` is the
-    list's own where the page did not bring it; `failures` and `exports` are views.beside()'s."""
+    list's own where the page did not bring it; `failures`, `exports` and `trouble` are views.beside()'s."""
 
     tabs: dict[str, Count | None] = field(default_factory=dict)
     offered: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Around:
     count: Count | None = None
     failures: int = 0
     exports: list[Export] = field(default_factory=list)
+    trouble: tuple[Stopped, ...] = ()
 
 
 def read(
@@ -70,6 +72,7 @@ def read(
     )
     for one in found["beside"]:
         around.failures, around.exports = one.number, views.exports(one.value)
+        around.trouble = trouble.told(one.label)
     if (tabs or count) and not question.branched:
         around.tabs, around.count = _told(question, found[_WALKED], tabs)
     if found["tally"]:
@@ -93,7 +96,7 @@ class _Told(NamedTuple):
 def _statement(question: Question, counted: bool, beside: bool, offered: bool) -> CompoundSelect[Any]:
     parts = [_views(), *(_offers() if offered else ())]
     if beside:
-        parts.append(_row("beside", views.unfetched(), number=views.failures()))
+        parts.append(_row("beside", views.unfetched(), trouble.lines(), number=views.failures()))
     if counted:
         parts += _tallies(question) if question.branched else [_walked(question)]
     return union_all(*parts)

@@ -15,7 +15,7 @@ from sqlalchemy import Integer, ScalarSelect, Text, cast, column, func, literal_
 from sqlalchemy.orm.attributes import flag_modified
 
 from extensions import db
-from history import export_jobs, untreated
+from history import export_jobs, trouble, untreated
 from history.columns import COLUMNS
 from history.filters import HistoryFilter
 from history.prepared import HOUSE, PERSON, Prepared
@@ -65,12 +65,13 @@ def listed(user: User) -> list[SavedView]:
     return list(db.session.scalars(query.order_by(func.fold_text(SavedView.name), SavedView.id).limit(200)))
 
 
-def beside(user: User) -> tuple[list[tuple[str, str, str]], list[Export], int]:
+def beside(user: User) -> tuple[list[tuple[str, str, str]], list[Export], int, tuple[trouble.Stopped, ...]]:
     """What stands around every page, in one statement: (name, public id, query) of the pinned views,
-    export_jobs.unseen(), and how many failures are to be dealt with (up to MOST_COUNTED + 1)."""
+    export_jobs.unseen(), how many failures are to be dealt with (up to MOST_COUNTED + 1), and what is stopped."""
     values = {"person": user.id, "house": user.organisation_id, **counting(user)}
-    ((pairs, ready, number),) = _beside().run(values)
-    return [(name, public_id, query) for name, public_id, query in pairs or []], exports(ready), number
+    ((pairs, ready, number, stopped),) = _beside().run(values)
+    pinned = [(name, public_id, query) for name, public_id, query in pairs or []]
+    return pinned, exports(ready), number, trouble.told(stopped)
 
 
 @lru_cache(1)
@@ -79,7 +80,7 @@ def _beside() -> Prepared:
     pins = pins.where(visible(PERSON, HOUSE), SavedView.pinned, ~SavedView.link)
     pinned_views = pins.order_by(SavedView.name).limit(MOST_PINNED).subquery("pinned")
     listed = select(func.jsonb_agg(func.jsonb_build_array(*pinned_views.c))).scalar_subquery()
-    return Prepared(select(listed, unfetched(), failures()))
+    return Prepared(select(listed, unfetched(), failures(), trouble.lines()))
 
 
 def unfetched() -> ScalarSelect[Any]:
@@ -95,7 +96,7 @@ def failures() -> ScalarSelect[Any]:
 
 
 def counting(user: User) -> dict[str, int]:
-    """The values that failures() is run with."""
+    """The values that failures() and trouble.lines() are run with."""
     return {"o": user.organisation_id, "most": _COUNTED_AMONG, "counted": MOST_COUNTED + 1}
 
 

@@ -20,12 +20,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from flask import current_app
+from rq import get_current_job
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from extensions import db, ring, settings
 from mail import mime, outbox, tokens
+from mail.away import Away
 from mail.conversation import Conversation, Envelope, Outcome, Wait
 from mail.outbox import Claimed, Settlement
 from mail.outcomes import Outcomes
@@ -50,7 +52,8 @@ class Drain:
     def __init__(self, mail: TrackedMail, stopping: Callable[[], bool] = lambda: False) -> None:
         config = settings()
         self.config, self.mail, self.stopping = config, mail, stopping
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        job = get_current_job()  # its id, so that what it held is found again should it end before its time
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}:{job.id if job else ''}"
         self.ready: deque[Claimed] = deque()
         self.held: dict[int, Claimed] = {}
         self.senders: dict[int, Any] = {}  # rows: address, return_path, bounce_address
@@ -59,6 +62,7 @@ class Drain:
         self.marking: dict[int, Conversation] = {}
         self.settlement = Settlement()
         self.outcomes = Outcomes(self.settlement)
+        self.away = Away()
         self.opening: set[Future[Line]] = set()
         self.most_lines = config.drain_connections
         self.selector = selectors.DefaultSelector()
@@ -211,6 +215,7 @@ class Drain:
             if not self.talks and not self.opening:
                 self._cannot_open(error)
             return
+        self.away.back(None)
         talk = Conversation(line, self._take, self._report)
         self.selector.register(line, selectors.EVENT_READ, talk)
         self._move(talk)
@@ -299,6 +304,7 @@ class Drain:
             for sender_id in {job.sender_id for job in self.ready}:
                 self._pause(sender_id, f"{error.reply.code} {error.reply.text}")
             return
+        self.away.lost(None, error.words)
         if self.ready:
             job = self.ready.popleft()
             self.outcomes.unreachable(job, error)

@@ -254,15 +254,17 @@ def reap() -> int:
     """
     with db.engine.begin() as connection:
         over = connection.exec_driver_sql(
-            "SELECT email_id, state, attempt_count, now() FROM outbox_entry "
+            "SELECT email_id, state, attempt_count, owner, now() FROM outbox_entry "
             "WHERE state <> 'waiting' AND lease_until < now() FOR UPDATE SKIP LOCKED LIMIT 1000"
         ).all()
         facts, free, unknown = [], [], []
-        for email_id, state, attempt, now in over:
+        for email_id, state, attempt, held_by, now in over:
             begun = state == QueueState.DATA_BEGUN
             (unknown if begun else free).append(email_id)
             kind = EventKind.OUTCOME_UNKNOWN if begun else EventKind.RELEASED
-            facts.append(Fact(email_id, kind, "reaper", f"attempt {attempt} {now.isoformat()}", now, attempt=attempt))
+            event_id, job = f"attempt {attempt} {now.isoformat()}", "".join(held_by.split(":")[3:])
+            said = {"owner": held_by} | ({"job": job} if job else {})  # mail.workers finds it by its job
+            facts.append(Fact(email_id, kind, "reaper", event_id, now, attempt=attempt, data=said))
         record(facts, connection)
         if free:
             connection.exec_driver_sql(

@@ -2,6 +2,7 @@
 
 from models.account import Auth, Security, SmtpAccount
 from models.audit import AuditAction, AuditEntry, AuditGroup, Channel
+from models.away import ServerAway
 from models.contact import Contact
 from models.document import Document, DocumentKind, Evaluation, EvaluationMoment
 from models.email import (
@@ -44,7 +45,7 @@ __all__ = [
     "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "Mailing", "Module", "OffReason", "Opportunity",
     "Organisation", "OutboxEntry", "PaceState", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
     "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState", "SavedView", "SeenMark", "Segment", "SegmentMember",
-    "Security", "Sender", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange", "Suppression",
+    "Security", "Sender", "ServerAway", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange", "Suppression",
     "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User",
     "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip
