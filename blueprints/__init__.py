@@ -41,6 +41,7 @@ SITE_MAP = {
     "domains": None,
     "settings": "/settings",
     "operations": "/settings/operations",
+    "pace": "/settings/pace",
     "templates": "/settings/templates",
     "template_versions": "/settings/templates",
     "look": "/settings/look",

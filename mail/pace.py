@@ -22,11 +22,13 @@ from extensions import db
 from mail import slowing
 from mail.claims import HOUSE
 from mail.manners import MOMENT, share, slows_down
+from mail.paces import Shown, situation
+from mail.slowing import ALIVE
 from mail.transport import Reply
 
+__all__ = ["ALIVE", "Pace", "Shown", "situation"]
 log = logging.getLogger("sillage.send")
 
-ALIVE = 10.0  # seconds after its last beat at which a worker's lines are free again
 _TIDY = 60.0
 _ROTATE = 60.0  # seconds of one count of what was accepted
 

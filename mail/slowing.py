@@ -18,6 +18,7 @@ from extensions import db, settings
 from mail.claims import HOUSE, grown_sql
 from mail.manners import FEWEST, MOMENT, SLOWEST, grown, halved
 
+ALIVE = 10.0  # seconds after its last beat at which a worker's lines are free again
 _MANY_DOMAINS = 60.0  # seconds within which two slowed domains mean the account
 _LONGEST_WORDS = 300
 _ADDRESS = re.compile(r"[^\s<>\"@]{1,100}@[^\s<>\"]{1,200}")
@@ -65,7 +66,7 @@ def know(connection: Connection, accounts: Sequence[int]) -> None:
 def lines_of(connection: Connection, accounts: Sequence[int]) -> dict[int, int]:
     """How many lines all workers together may hold now, of each account; the rows stay locked until the commit."""
     rows = connection.execute(_ROWS_LOCKED, _parameters(accounts, [""]))
-    return {row.account_id: int(_level(row, "lines", row.connections) or row.connections) for row in rows}
+    return {row.account_id: int(level(row, "lines", row.connections) or row.connections) for row in rows}
 
 
 def tidy() -> None:
@@ -95,19 +96,19 @@ def _halve(
         values["slowed_rate"] = grown(row.slowed_rate, row.age, row.whole_rate)
     if rate is not None:
         whole = float(row.configured_rate or (values["whole_rate"] or rate))
-        level = min(whole, values["slowed_rate"] or whole)
-        values |= {"whole_rate": whole, "slowed_rate": halved(level, min(SLOWEST, whole))}
+        now = min(whole, values["slowed_rate"] or whole)
+        values |= {"whole_rate": whole, "slowed_rate": halved(now, min(SLOWEST, whole))}
     whole = float(row.configured_lines or lines)
-    level = min(whole, _level(row, "lines", whole) or whole, max(1, open_now) if open_now else whole)
-    values |= {"whole_lines": whole, "slowed_lines": halved(level, FEWEST)}
+    now = min(whole, level(row, "lines", whole) or whole, max(1, open_now) if open_now else whole)
+    values |= {"whole_lines": whole, "slowed_lines": halved(now, FEWEST)}
     connection.execute(_HALVE, values)
 
 
 def is_slowed(row: Row[Any]) -> bool:
     """Whether a row of pace is slowed still."""
     return row.slowed_at is not None and any(
-        level is not None and grown(level, row.age, most) < most
-        for level, most in ((row.slowed_rate, row.whole_rate), (row.slowed_lines, row.whole_lines))
+        slowed is not None and grown(slowed, row.age, most) < most
+        for slowed, most in ((row.slowed_rate, row.whole_rate), (row.slowed_lines, row.whole_lines))
     )
 
 
@@ -115,15 +116,15 @@ def _just_slowed(row: Row[Any]) -> bool:
     return row.slowed_at is not None and 0 <= row.age < MOMENT
 
 
-def _level(row: Row[Any], of: str, configured: float | None) -> float | None:
+def level(row: Row[Any], of: str, configured: float | None) -> float | None:
     """What a rate or lines are worth now; `configured` where they are whole (None: no limit)."""
     slowed, whole = getattr(row, f"slowed_{of}"), getattr(row, f"whole_{of}")
     if row.slowed_at is None or slowed is None:
         return configured
-    level = grown(slowed, row.age, whole)
-    if level >= whole:
+    now = grown(slowed, row.age, whole)
+    if now >= whole:
         return configured
-    return level if configured is None else min(level, configured)
+    return now if configured is None else min(now, configured)
 
 
 def _locked(connection: Connection, account: int, domain: str) -> Row[Any]:
@@ -160,7 +161,7 @@ _DRAINS = text(
     "SELECT count(*) AS workers, coalesce(sum(lines), 0)::int AS lines, EXISTS ("
     "  SELECT FROM pace WHERE account_id = :key AND domain NOT IN ('', :domain) "
     f"  AND slowed_at > now() - interval '{_MANY_DOMAINS} seconds') AS other_domains "
-    "FROM drain WHERE account_id = :key AND seen_at > now() - interval '10 seconds'"
+    f"FROM drain WHERE account_id = :key AND seen_at > now() - interval '{ALIVE} seconds'"
 )
 _HALVE = text(
     "UPDATE pace SET slowed_since = CASE WHEN :fresh THEN now() ELSE slowed_since END, slowed_at = now(), "

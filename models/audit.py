@@ -108,6 +108,7 @@ class AuditAction(Word):
     SENDER_RESUMED = ("sender_resumed", N_("Expéditeur remis en marche"), AuditGroup.SETTINGS)
     JOBS_RETRIED = ("jobs_retried", N_("Travaux relancés"), AuditGroup.SETTINGS)
     JOBS_DISMISSED = ("jobs_dismissed", N_("Travaux mis de côté"), AuditGroup.SETTINGS)
+    PACE_CHANGED = ("pace_changed", N_("Cadence d'envoi modifiée"), AuditGroup.SETTINGS)
     DOMAIN_CHECKED = ("domain_checked", N_("Domaine vérifié"), AuditGroup.SETTINGS)
     DOMAIN_CHANGED = ("domain_changed", N_("Réglages d'un domaine modifiés"), AuditGroup.SETTINGS)
     TEMPLATE_CHANGED = ("template_changed", N_("Modèle modifié"), AuditGroup.SETTINGS)

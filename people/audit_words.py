@@ -58,6 +58,8 @@ LABELS: dict[str, str] = {
     "missing": N_("Aux manquants"),
     "template": N_("Modèle"),
     "copy_of": N_("Copie de"),
+    "per_minute": N_("E-mails par minute"),
+    "connections": N_("Connexions"),
     "message": N_("Message"),
 }
 # columns, as `changed` names them (those of a session's modules are its dates)

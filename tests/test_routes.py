@@ -20,7 +20,7 @@ import mail
 from blueprints.support import ANYONE
 from documents import blobs
 from extensions import db
-from mail import bulk_resend, tokens
+from mail import bulk_resend, paces, tokens
 from mail.compose import Draft, File
 from models import (
     ApiToken,
@@ -205,6 +205,8 @@ def world(cassiopee: House, boreale: House) -> World:
     db.session.add(held)
     account = SmtpAccount(organisation_id=cassiopee.id, name=CANARY, host="smtp.zzcanari.example", port=587)
     db.session.add(account)
+    db.session.flush()
+    paces.set_limit(account.id, "cassiopee.example", 60, None)
     run = bulk_resend.prepare(cassiopee.admin, select(Email.id))
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
@@ -289,7 +291,7 @@ OTHERWISE = {
     ("opportunities.withdraw", "POST"): {303, 404},
     ("spaces.show", "GET"): {404}, ("spaces.body", "GET"): {404}, ("spaces.file", "GET"): {404},
     ("completeness.changed", "GET"): {200, 286}, ("completeness.letter", "GET"): {404},
-    ("training_types.delete", "POST"): {303, 404},
+    ("training_types.delete", "POST"): {303, 404}, ("pace.delete_domain", "POST"): {303, 404},
 }  # fmt: skip
 
 
