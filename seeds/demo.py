@@ -191,6 +191,19 @@ def _boreale(organisation: Organisation) -> None:
     db.session.flush()
     _history(organisation, plans, chance)
     quarantine.keep(organisation)
+    _paused(organisation)
+
+
+def _paused(organisation: Organisation) -> None:
+    """A second sender that its server refused yesterday: what a pause looks like, and how one resumes."""
+    db.session.add(
+        Sender(
+            organisation_id=organisation.id, name="Inscriptions Boréale", address="inscriptions@boreale.example",
+            paused_at=datetime.now(UTC) - timedelta(hours=19),
+            paused_why="535 5.7.8 Authentication credentials invalid",
+        )
+    )  # fmt: skip
+    db.session.commit()
 
 
 def _company(organisation: Organisation, name: str, chance: random.Random) -> Contact:

@@ -10,7 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from queue import Queue
 from typing import Any
 
@@ -133,7 +133,7 @@ class Loader:
             lines["delivery_event"].append(f"{organisation_id}\t{email_id}\t{before}\t{at}\t{at}\t{told}\n")
         if story.waits:
             soon = _stamp(datetime.now(UTC).timestamp() + 6 * 3600 * (0.5 + self._chance.random()))
-            give_up = _stamp((datetime.now(UTC) + timedelta(hours=48)).timestamp())
+            give_up = _stamp(start + outbox.GIVE_UP_AFTER.total_seconds())
             recipient = mime.wire_address(draft.recipient)[0]
             lines["outbox_entry"].append(
                 f"{email_id}\t{organisation_id}\t{self._sender.id}\t{cell(recipient)}\t1\t{QueueState.WAITING.value}\t1\t"

@@ -141,8 +141,10 @@ def test_demo_is_what_people_are_told(app: Flask) -> None:
     assert [(s.address, s.return_path, s.bounce_address, s.is_default) for s in senders] == [
         ("formation@cassiopee.example", ReturnPath.VERP, "retours@cassiopee.example", True),
         ("formation@boreale.example", ReturnPath.VERP, "retours@boreale.example", True),
+        ("inscriptions@boreale.example", ReturnPath.OWN, "", False),
         ("bonjour@lettres-cassiopee.example", ReturnPath.OWN, "", False),
     ]
+    assert [bool(s.paused_at and s.paused_why) for s in senders] == [False, False, True, False], "a pause to look at"
     states = db.session.execute(select(SendingDomain.domain, SendingDomain.state, SendingDomain.broken_at.is_not(None)))
     assert sorted((domain, state.value, broke) for domain, state, broke in states) == [
         ("boreale.example", "good", False), ("cassiopee.example", "bad", True),
