@@ -13,7 +13,7 @@ from collections.abc import Callable
 import webhooks
 from documents import runs
 from history import export_jobs, export_work
-from mail import bulk_resend, mailbox, marks, outbox
+from mail import bulk_resend, mailbox, marks, outbox, trials
 from mail.domain_checks import check_due
 from mail.drain import drain as run_drain
 from planning import alerts, digest, events, plans
@@ -145,6 +145,12 @@ def check_domains() -> None:
     check_due(stop)
 
 
+def try_senders() -> None:
+    """Send the test messages that were asked for, and forget the old ones."""
+    trials.run_waiting(lambda: _stop_asked)
+    trials.forget()
+
+
 def expire_exports() -> None:
     """Take away the files of exports whose time is over."""
     export_jobs.expire()
@@ -165,6 +171,7 @@ SCHEDULE = (
     ("replan_all", "work", 3600),
     ("expire_exports", "work", 600),
     ("check_domains", "work", 900),
+    ("try_senders", "inbound", 60),
     ("prune_webhooks", "work", 3600),
     ("forget_drafts", "work", 3600),
 )

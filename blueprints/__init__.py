@@ -42,6 +42,8 @@ SITE_MAP = {
     "settings": "/settings",
     "operations": "/settings/operations",
     "pace": "/settings/pace",
+    "accounts": "/settings/accounts",
+    "trials": "/settings",
     "templates": "/settings/templates",
     "template_versions": "/settings/templates",
     "look": "/settings/look",

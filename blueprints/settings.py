@@ -15,7 +15,8 @@ from blueprints.support import allow, done, page
 from extensions import db, on_commit, ring
 from i18n import _
 from mail import domain_checks
-from models import AuditAction, Sender, User
+from mail.accounts import house
+from models import AuditAction, Sender, SmtpAccount, User
 from models.words import Permission, Role
 from people import accounts, audit
 
@@ -48,8 +49,12 @@ def index() -> Response:
 def senders() -> Response:
     query = select(Sender).where(Sender.organisation_id == current_user.organisation_id)
     listed = list(db.session.scalars(query.order_by(Sender.is_default.desc(), Sender.name, Sender.id)))
-    domains = domain_checks.known(current_user.organisation_id)
-    return page("settings/senders.html", senders=listed, domains=domains, domain_of=domain_checks.domain_of)
+    accounts = select(SmtpAccount).where(SmtpAccount.organisation_id == current_user.organisation_id)
+    return page(
+        "settings/senders.html", senders=listed, domain_of=domain_checks.domain_of, house=house(),
+        domains=domain_checks.known(current_user.organisation_id),
+        accounts=list(db.session.scalars(accounts.order_by(SmtpAccount.name))),
+    )  # fmt: skip
 
 
 @blueprint.route("/senders/new", methods=["GET", "POST"])

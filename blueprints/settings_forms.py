@@ -23,7 +23,7 @@ import i18n
 from blueprints.forms import BaseForm, Line, MailAddress, Needed
 from extensions import db
 from i18n import N_, _
-from models import Sender, User
+from models import Sender, SmtpAccount, User
 from models.words import EmailType, ReturnPath, Role
 from people import accounts
 
@@ -69,6 +69,9 @@ class SenderForm(BaseForm):
         N_("Adresse de réponse"), [Line(254), MailAddress()],
         description=N_("Vide : la même que l'adresse d'expédition."),
     )  # fmt: skip
+    account = SelectField(
+        N_("Compte d'envoi"), description=N_("Le serveur par lequel partent les e-mails de cet expéditeur.")
+    )
     return_path = RadioField(N_("Où reviennent les rapports de non-remise"))
     bounce_address = EmailField(
         N_("Adresse de retour"), [Line(254), MailAddress()],
@@ -79,9 +82,16 @@ class SenderForm(BaseForm):
     def __init__(self, sender: Sender | None = None, **kwargs: Any) -> None:
         super().__init__(obj=sender, **kwargs)
         self._sender = sender
+        mine = select(SmtpAccount).where(SmtpAccount.organisation_id == current_user.organisation_id)
+        self._accounts = {one.public_id: one for one in db.session.scalars(mine.order_by(SmtpAccount.name))}
+        self.account.choices = [("", _("Celui de Sillage"))]
+        self.account.choices += [(key, f"{one.name} ({one.host})") for key, one in self._accounts.items()]
         self.return_path.choices = [(one.value, _(one.label)) for one in ReturnPath]
+        used = [key for key, one in self._accounts.items() if sender and one.id == sender.account_id]
         if not self.is_submitted():
             self.return_path.data = (sender.return_path if sender else ReturnPath.OWN).value
+        if not self.is_submitted() or self.account.data is None:
+            self.account.data = used[0] if used else ""
 
     def validate_address(self, field: Any) -> None:
         query = select(Sender).where(
@@ -103,6 +113,8 @@ class SenderForm(BaseForm):
         sender.name, sender.address = self.name.data or "", self.address.data or ""
         sender.reply_to, sender.bounce_address = self.reply_to.data or "", self.bounce_address.data or ""
         sender.return_path = ReturnPath(self.return_path.data)
+        chosen = self._accounts.get(self.account.data or "")
+        sender.account_id = chosen.id if chosen else None
 
 
 class UserForm(BaseForm):

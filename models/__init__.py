@@ -4,6 +4,7 @@ from models.account import Auth, Security, SmtpAccount
 from models.audit import AuditAction, AuditEntry, AuditGroup, Channel
 from models.away import ServerAway
 from models.contact import Contact
+from models.dkim_key import DkimKey
 from models.document import Document, DocumentKind, Evaluation, EvaluationMoment
 from models.email import (
     Address,
@@ -32,6 +33,7 @@ from models.planning import (
     TrainingType,
 )
 from models.resend_run import Left, ResendRow, ResendRun, RowOutcome, RunState
+from models.sender_trial import SenderTrial, TrialPhase, TrialTrouble
 from models.sighting import SeenMark, Sighting
 from models.suppression import Grounds, Suppression
 from models.template import Template, TemplateFormat, TemplateVersion
@@ -40,12 +42,12 @@ from models.webhook import DeliveryState, OffReason, Trouble, WebhookDelivery, W
 
 __all__ = [
     "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup", "Auth", "Automation",
-    "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact", "DeliveryEvent", "DeliveryState", "Document",
-    "DocumentKind", "DrainBeat", "Email", "EmailContent", "Enrolment", "Evaluation", "EvaluationMoment",
+    "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact", "DeliveryEvent", "DeliveryState", "DkimKey",
+    "Document", "DocumentKind", "DrainBeat", "Email", "EmailContent", "Enrolment", "Evaluation", "EvaluationMoment",
     "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "Mailing", "Module", "OffReason", "Opportunity",
     "Organisation", "OutboxEntry", "PaceState", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
     "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState", "SavedView", "SeenMark", "Segment", "SegmentMember",
-    "Security", "Sender", "ServerAway", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange", "Suppression",
-    "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "Trouble", "User",
-    "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
+    "Security", "Sender", "SenderTrial", "ServerAway", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange",
+    "Suppression", "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "TrialPhase",
+    "TrialTrouble", "Trouble", "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip

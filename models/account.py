@@ -14,14 +14,14 @@ from models.words import N_, Word
 
 
 class Security(Word):
-    """How the connection is encrypted. `port` is the usual one."""
+    """How the connection is encrypted. `port` is the usual one, `short` what a list says."""
 
-    def __init__(self, _value: str, _label: str, port: int) -> None:
-        self.port = port
+    def __init__(self, _value: str, _label: str, port: int, short: str) -> None:
+        self.port, self.short = port, short
 
-    STARTTLS = ("starttls", N_("STARTTLS : en clair puis chiffrée (port 587)"), 587)
-    TLS = ("tls", N_("TLS dès la connexion (port 465)"), 465)
-    NONE = ("none", N_("aucun chiffrement"), 25)
+    STARTTLS = ("starttls", N_("STARTTLS : en clair puis chiffrée (port 587)"), 587, "STARTTLS")
+    TLS = ("tls", N_("TLS dès la connexion (port 465)"), 465, "TLS")
+    NONE = ("none", N_("aucun chiffrement"), 25, N_("en clair"))
 
 
 class Auth(Word):

@@ -115,7 +115,7 @@ def read_settings(path: Path) -> set[str]:
 def example() -> list[str]:
     """The names in .env.example, in order."""
     lines = (ROOT / ".env.example").read_text().splitlines()
-    return [line.lstrip("# ").partition("=")[0] for line in lines if re.match(r"#?[A-Z_]+=", line)]
+    return [line.lstrip("# ").partition("=")[0] for line in lines if re.match(r"#?[A-Z0-9_]+=", line)]
 
 
 def test_the_example_names_every_setting_and_nothing_else():

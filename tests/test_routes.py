@@ -38,6 +38,7 @@ from models import (
     ResendRun,
     SavedView,
     Segment,
+    SenderTrial,
     SmtpAccount,
     Stage,
     Suppression,
@@ -96,6 +97,7 @@ class World:
     held: Suppression
     run: ResendRun
     account: SmtpAccount
+    trial: SenderTrial
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -110,7 +112,8 @@ class World:
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook, "planned": self.session, "automations": self.session, "events": self.event,
             "billing_sources": self.source,
-            "templates": self.template, "template_versions": self.template,
+            "templates": self.template, "template_versions": self.template, "accounts": self.account,
+            "trials": self.trial if rule.endpoint == "trials.show" else self.account,
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
@@ -210,6 +213,9 @@ def world(cassiopee: House, boreale: House) -> World:
     run = bulk_resend.prepare(cassiopee.admin, select(Email.id))
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
+    trial = SenderTrial(organisation_id=cassiopee.id, sender_id=cassiopee.sender.id, account_id=account.id,
+                        recipient=learner.email, finished_at=emails[0].created_at, arrived=True)  # fmt: skip
+    db.session.add(trial)
     db.session.commit()
     # the e-mail above was asked for before anybody listened: this test is all that the webhook was told
     webhook, _shown = endpoints.create(cassiopee.admin, "https://zzcanari.example/", CANARY, ["email.sent"])
@@ -220,7 +226,7 @@ def world(cassiopee: House, boreale: House) -> World:
         template=template,
         opportunity=opportunity,
         told=told, event=event, source=source, document=document, programme=programme, held=held, run=run,
-        account=account,
+        account=account, trial=trial,
     )  # fmt: skip
 
 
