@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flask import current_app
@@ -46,7 +45,7 @@ class Claimed:
     sender_id: int
     recipient: str
     attempt: int
-    give_up_at: datetime
+    give_up_in: float  # seconds from its claim, by the database's clock: this machine's may be a day off
     skeleton: bytes
     cuts: list[list[Any]]
     size: int
@@ -191,7 +190,8 @@ WITH RECURSIVE {_QUEUES}, {_LIMITS}, served AS (
   RETURNING email_id
 )
 SELECT figures.*, claimed.email_id, claimed.organisation_id, claimed.sender_id, claimed.recipient,
-  attempt_count, give_up_at, skeleton, cuts, size, smtputf8, nullif(chosen.account_id, {HOUSE}), claimed.priority
+  attempt_count, extract(epoch FROM give_up_at - now())::float, skeleton, cuts, size, smtputf8,
+  nullif(chosen.account_id, {HOUSE}), claimed.priority
 FROM (SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM moved) AS moved) AS figures
 LEFT JOIN (claimed JOIN chosen USING (email_id) JOIN email_content USING (email_id)) ON true
 ORDER BY chosen.priority, chosen.round, chosen.ring

@@ -66,7 +66,7 @@ class Outcomes:
 
     def _later(self, job: Claimed, reason: Reason, reply: Reply | None, words: str = "") -> None:
         delay = retry_delay(job.attempt)
-        if utc_now() + delay > job.give_up_at:
+        if delay.total_seconds() > job.give_up_in:
             last = Reason.EXPIRED if reason in _ONLY_TIME else reason
             self._done(job, self._fact(job, EventKind.NOT_SENT, last, reply, words))
             return

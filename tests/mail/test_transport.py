@@ -208,7 +208,7 @@ class Server:
 
 
 def envelope(number: int) -> Envelope:
-    job = Claimed(number, 1, 1, f"p{number}@client.example", 1, datetime.now(UTC), b"", [], 10, False)
+    job = Claimed(number, 1, 1, f"p{number}@client.example", 1, 3600.0, b"", [], 10, False)
     return Envelope(job, "retours@cassiopee.example", str(number), [stuffed(b"Subject: x\r\n\r\n.\r\nbonjour\r\n")])
 
 
