@@ -28,6 +28,7 @@ from seeds import (
     finding,
     mistyped,
     opportunities,
+    paces,
     practice_webhook,
     quarantine,
     reasons,
@@ -76,6 +77,8 @@ def make() -> dict[str, Any]:
     templates.keep(_find("Atelier Cassiopée"), "#274690", logo=True)
     templates.keep(_find("Formation Boréale"), "#0b6e4f")
     planned.keep(_find("Atelier Cassiopée"))
+    if made:  # what is slowed grows back, and is not slowed anew at each start
+        paces.keep(_find("Atelier Cassiopée"))
     practice_webhook.keep(_find("Atelier Cassiopée"), made)
     for name in ("Atelier Cassiopée", "Formation Boréale"):
         sending_domains.keep(_find(name))

@@ -10,9 +10,11 @@ from sqlalchemy import text
 from extensions import db
 from mail import accounts, claims, slowing
 from mail.manners import DOUBLING, MOMENT, SLOWEST, grown
-from mail.pace import ALIVE, Pace
+from mail.pace import ALIVE, Pace, situation
 from mail.transport import Reply
-from models import PaceState
+from models import Address, PaceState
+from seeds import paces
+from tests.mail.test_accounts import account as made
 from tests.mail.test_sending import ask
 
 THROTTLE = Reply(421, "4.7.28 too many messages to zoe@client.example, slow down")
@@ -193,7 +195,7 @@ def test_lines_to_a_domain_bound_what_is_on_the_way(cassiopee):
 
 
 def test_an_account_has_its_messages_a_minute(cassiopee, boreale, app, house):
-    account = _account(cassiopee, per_minute=120)
+    account = made(cassiopee, per_minute=120).id
     cassiopee.sender.account_id = account
     ask(cassiopee, *[f"p{n}@client{n}.example" for n in range(20)])
     ask(boreale, "q@client.example")
@@ -226,7 +228,11 @@ def test_nothing_is_halved_below_the_slowest(house):
     assert pace.lines(house) >= 1
 
 
-def _account(house, **columns) -> int:
-    from tests.mail.test_accounts import account
-
-    return account(house, **columns).id
+def test_the_demo_shows_what_is_limited_and_slowed(cassiopee):
+    for domain in (paces.LIMITED, paces.SLOWED):
+        db.session.add(Address(organisation_id=cassiopee.id, address=f"contact@{domain}", domain=domain))
+    paces.keep(cassiopee.organisation)
+    db.session.commit()
+    shown = {row.domain: row for row in situation(cassiopee.id)}
+    assert shown[paces.LIMITED].rate_set == 30 and not shown[paces.LIMITED].slowed
+    assert shown[paces.SLOWED].slowed and shown[paces.SLOWED].per_minute == 7
