@@ -14,7 +14,7 @@ import click
 from flask import Flask, current_app
 from redis.exceptions import RedisError
 
-from errors import Permanent, Temporary
+from errors import Permanent, Temporary, UserMistake
 from extensions import db, workers_alive
 
 
@@ -28,6 +28,19 @@ def services() -> Iterator[None]:
     """The services of a running `make run`, or the embedded ones for the duration of a command."""
     with current_app.extensions["services"]():
         yield
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """The services, the errors of ours as sentences, and no connection left behind."""
+    with services():
+        try:
+            yield
+        except (Permanent, Temporary, UserMistake) as error:
+            raise click.ClickException(str(error)) from error
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
 def register(app: Flask) -> None:
@@ -61,6 +74,46 @@ def register(app: Flask) -> None:
                 db.session.remove()
                 db.engine.dispose()
 
+
+    @app.cli.group("reports", help="What came back by mail and matched nothing, or could not be read; everybody's.")
+    def reports() -> None:
+        pass
+
+    @reports.command("list", help="What waits, a JSON line each, the newest first.")
+    @click.option("--most", default=200, type=click.IntRange(1, 10_000))
+    def list_reports(most: int) -> None:
+        from mail import operator
+
+        with _database():
+            for line in operator.waiting(most):
+                say(line)
+
+    @reports.command("show", help="A message's raw bytes on stdout.")
+    @click.argument("public_id")
+    def show_report(public_id: str) -> None:
+        from mail import operator
+
+        with _database():
+            sys.stdout.buffer.write(operator.one(public_id).raw)
+
+    @reports.command("again", help="Read what waits anew, or the messages named.")
+    @click.argument("public_ids", nargs=-1)
+    def read_reports(public_ids: tuple[str, ...]) -> None:
+        from mail import operator
+
+        with _database():
+            for line in operator.again(public_ids):
+                say(line)
+
+    @reports.command("dismiss", help="Put messages aside.")
+    @click.argument("public_ids", nargs=-1, required=True)
+    @click.option("--note", default="")
+    def dismiss_reports(public_ids: tuple[str, ...], note: str) -> None:
+        from mail import operator
+
+        with _database():
+            for line in operator.dismiss(public_ids, note):
+                say(line)
 
     @app.cli.group("blobs", help="The bytes of attachments and documents.")
     def blobs() -> None:

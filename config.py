@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from places import Places
@@ -31,6 +32,21 @@ def data_folder(env: Mapping[str, str] | None = None) -> Path:
     """The folder of everything the embedded services keep (SILLAGE_DATA, default ./var)."""
     env = os.environ if env is None else env
     return Path(env.get("SILLAGE_DATA") or ROOT / "var").absolute()
+
+
+@dataclass(frozen=True)
+class ImapBox:
+    """A mailbox on an IMAP server; its str() names it without the password, as its repr() does."""
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+    tls: bool = True
+
+    def __str__(self) -> str:
+        return f"imap:{self.username}@{self.host}/{self.folder}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,7 @@ class Config:
     bounce_imap_password: str | None = None
     bounce_imap_folder: str = "INBOX"
     bounce_imap_tls: bool = True
+    bounce_mailboxes: tuple[Path | ImapBox, ...] = ()
     blobs: Path | None = None
     # attachments in a bucket, s3://bucket/prefix; its host and keys are the machine's own (AWS_*) where not named
     blobs_url: str = ""
@@ -217,6 +234,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         bounce_imap_password=text("BOUNCE_IMAP_PASSWORD"),
         bounce_imap_folder=text("BOUNCE_IMAP_FOLDER", "INBOX") or "INBOX",
         bounce_imap_tls=switch("BOUNCE_IMAP_TLS", True),
+        bounce_mailboxes=tuple(map(_mailbox, (text("BOUNCE_MAILBOXES", "") or "").split())),
         blobs=Path(blobs) if blobs else None,
         blobs_url=blobs_url,
         s3_endpoint=s3_endpoint.rstrip("/") if s3_endpoint else None,
@@ -277,6 +295,26 @@ def _addresses(name: str, given: str) -> tuple[str, ...]:
         return tuple(str(ipaddress.ip_address(one.strip())) for one in given.split(",") if one.strip())
     except ValueError:
         raise WrongSetting(f"{name}={given!r}: IP addresses, comma-separated, are expected.") from None
+
+
+def _mailbox(given: str) -> Path | ImapBox:
+    """One word of BOUNCE_MAILBOXES: imaps://user:password@host:993/folder, imap:// (not encrypted) or maildir:///path.
+    The error doesn't repeat it: it holds a password."""
+    try:
+        url = urlsplit(given)
+        host, port, path = url.hostname, url.port, unquote(url.path)
+    except ValueError:
+        url, host, port, path = urlsplit(""), None, None, ""
+    if url.scheme == "maildir" and path.startswith("/") and not url.netloc:
+        return Path(path)
+    if url.scheme in ("imap", "imaps") and host and url.username and url.password:
+        tls = url.scheme == "imaps"
+        names = unquote(url.username), unquote(url.password)
+        return ImapBox(host, port or (993 if tls else 143), *names, folder=path.strip("/") or "INBOX", tls=tls)
+    raise WrongSetting(
+        "BOUNCE_MAILBOXES: imaps://user:password@host:993/folder or maildir:///path are expected, with spaces between "
+        f"them (special characters as %40); got one that begins with {url.scheme[:20]!r}."
+    )
 
 
 def _mail_auth(given: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import webhooks
 from documents import runs
 from history import export_jobs, export_work
-from mail import bulk_resend, mailbox, marks, outbox, trials
+from mail import bulk_resend, inbound, mailbox, marks, outbox, trials
 from mail.domain_checks import check_due
 from mail.drain import drain as run_drain
 from planning import alerts, digest, events, plans
@@ -47,6 +47,11 @@ def poll_mailboxes() -> None:
 def judge_marks() -> None:
     """Say of the looks at open pixels and links whether they were a person's."""
     marks.judge()
+
+
+def forget_reports() -> None:
+    """Delete what came back long ago and changed nothing."""
+    inbound.forget()
 
 
 def _sweeping() -> Callable[[], bool]:
@@ -174,4 +179,5 @@ SCHEDULE = (
     ("try_senders", "inbound", 60),
     ("prune_webhooks", "work", 3600),
     ("forget_drafts", "work", 3600),
+    ("forget_reports", "work", 3600),
 )

@@ -33,6 +33,7 @@ SITE_MAP = {
     "emails": "/emails",
     "attachments": "/emails",
     "quarantine": None,
+    "reports": None,
     "resending": "/emails",
     "bulk": None,
     "resend_runs": None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import url_for
+
 from blueprints import quarantine_details, resend_form
 from blueprints.attached import files_of
 from blueprints.remedies import remedy
@@ -34,7 +36,7 @@ def context(detail: Detail) -> dict[str, Any]:
 
 def _timeline(detail: Detail) -> list[dict[str, Any]]:
     """What happened, oldest first; what a person noted stands among it at its time, or last where it failed again."""
-    lines = [(event.occurred_at, _happening(event)) for event in detail.events]
+    lines = [(event.occurred_at, _happening(event, detail.row.public_id)) for event in detail.events]
     if detail.treated is not None:
         at, by, note = detail.treated
         said = [_("par %(name)s", name=by)] if by else []
@@ -70,7 +72,8 @@ _MACHINES = {
 }  # fmt: skip
 
 
-def _happening(event: Event) -> dict[str, Any]:
+def _happening(event: Event, public_id: str) -> dict[str, Any]:
+    evidence = {"public_id": public_id, "number": event.inbound_id}
     return {
         "icon": event.kind.icon,
         "title": _(event.kind.label),
@@ -79,6 +82,7 @@ def _happening(event: Event) -> dict[str, Any]:
         else _NEWS_TONES.get(event.kind.status, "neutral") if event.kind.status else "neutral",
         "sub": " · ".join(_facts(event)),
         "words": event.server_words,
+        "href": url_for("reports.evidence", **evidence) if event.inbound_id else "",
     }  # fmt: skip
 
 
@@ -106,4 +110,6 @@ def _facts(event: Event) -> list[str]:
         known.append(_("par %(name)s", name=author))
     if address:
         known.append(_("à %(address)s", address=address))
+    if event.data.get("key") == "by-hand":
+        known.append(_("note : %(note)s", note=event.data.get("note", "")))
     return known

@@ -39,6 +39,7 @@ class Event(NamedTuple):
     diagnostic: str | None
     remote_host: str | None
     data: dict[str, Any]
+    inbound_id: int | None = None  # the raw message it came from
 
     @property
     def server_words(self) -> str:
@@ -178,16 +179,16 @@ def _events() -> ColumnElement[Any]:
     c = first.subquery("happened").c
     listed = func.jsonb_build_array(
         c.kind, c.source, c.occurred_at, c.reason, c.attempt, c.smtp_code, c.enhanced_code, c.diagnostic,
-        c.remote_host, c.data,
+        c.remote_host, c.data, c.inbound_message_id,
     )  # fmt: skip
     return select(func.jsonb_agg(aggregate_order_by(listed, c.occurred_at, c.id), type_=JSONB)).scalar_subquery()
 
 
 def _event(parts: list[Any]) -> Event:
-    kind, source, occurred_at, reason, *rest, data = parts
+    kind, source, occurred_at, reason, *rest, data, inbound_id = parts
     return Event(
         EventKind(kind), source, datetime.fromisoformat(occurred_at), Reason(reason) if reason else None, *rest,
-        data=data or {},
+        data=data or {}, inbound_id=inbound_id,
     )  # fmt: skip
 
 

@@ -1,110 +1,70 @@
-"""The bounce mailbox, by IMAP or Maildir: each message's effect once, whoever reads it and however often.
+"""The bounce mailboxes, by IMAP or Maildir: where messages come from. What they do is mail.inbound's.
 
-A message's sha256 is inserted with its facts in one transaction; only then is it flagged as read. A crash between the
-two repeats nothing, and two pollers at once do no harm.
+A message is flagged as read only after its effect is committed, so a crash between the two repeats nothing, and any
+number of pollers do no harm. Mailboxes are read side by side: a mute server keeps nobody else waiting.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import imaplib
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imap_tools import ImapToolsError, MailBox, MailBoxUnencrypted, MailMessageFlags
-from sqlalchemy import text
+from flask import Flask, current_app
+from imap_tools import ImapToolsError, MailMessageFlags
+from imap_tools.mailbox import BaseMailBox
 
-from extensions import db, settings
-from mail import news
-from mail.matching import Match, match
-from mail.reports import Fence, Report
-from mail.tracking import record
+from config import ImapBox
+from extensions import settings
+from mail.inbound import KEPT, Arrival, take
 from mail.transport import tls_context
 
 log = logging.getLogger("sillage.inbound")
 
-BATCH = 200
-_LARGEST = 50 * 1024 * 1024
-# What is kept of a report: its headers and its words; nobody needs the rest of a 50 MB message.
-_KEPT = 2 * 1024 * 1024
-_IMAP_TIMEOUT = 30
+BATCH = 200  # new messages of one mailbox in one poll
+SIDE_BY_SIDE = 4
+_IMAP_TIMEOUT = 30  # seconds without a word from the server
+_IMAP_LONGEST = 240  # seconds for one poll of one mailbox, however slowly the server speaks
 _IMAP_TROUBLE = (OSError, imaplib.IMAP4.error, ImapToolsError)
-# A message whose reader died so many times is filed as poison, and the next one goes on.
-_TRIES = 3
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A message in a mailbox; `done()` flags it there as read."""
-
-    mailbox: str
-    raw: bytes
-    done: Callable[[], None]
+_SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 
 
 def poll() -> int:
     """Read every configured mailbox once. Returns how many messages had an effect or were filed."""
+    boxes = mailboxes()
+    if len(boxes) < 2:
+        return sum(map(_read, boxes))
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def aside(box: Path | ImapBox) -> int:
+        with app.app_context():
+            return _read(box)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE, "mailbox") as threads:
+        return sum(threads.map(aside, boxes))
+
+
+def mailboxes() -> list[Path | ImapBox]:
+    """Those configured: BOUNCE_MAILDIR, BOUNCE_IMAP_* and each of BOUNCE_MAILBOXES."""
     config = settings()
-    count = 0
-    if config.bounce_maildir:
-        count += take(maildir(config.bounce_maildir))
+    found: list[Path | ImapBox] = [config.bounce_maildir] if config.bounce_maildir else []
     if config.bounce_imap_host:
-        with contextlib.closing(imap()) as arrivals:
-            count += take(arrivals)
-    return count
+        found.append(ImapBox(
+            config.bounce_imap_host, config.bounce_imap_port, config.bounce_imap_username or "",
+            config.bounce_imap_password or "", config.bounce_imap_folder, config.bounce_imap_tls,
+        ))  # fmt: skip
+    return found + list(config.bounce_mailboxes)
 
 
-def take(arrivals: Iterator[Arrival]) -> int:
-    """Apply arrivals one by one, each in a transaction of its own."""
-    count = 0
-    with Fence() as fence:
-        for arrival in arrivals:
-            digest = hashlib.sha256(arrival.raw).hexdigest()
-            if not _known(digest):
-                tries = (fence.read(arrival.raw) for _ in range(_TRIES))
-                count += _apply(arrival, digest, next((report for report in tries if report), None))
-            arrival.done()
-    return count
-
-
-def _known(digest: str) -> bool:
-    found = db.session.execute(text("SELECT 1 FROM inbound_message WHERE sha256 = :sha256"), {"sha256": digest})
-    known = found.scalar() is not None
-    db.session.rollback()
-    return known
-
-
-def _apply(arrival: Arrival, digest: str, report: Report | None) -> int:
-    """File the message and record what it says; 0 when another poller was first. `report` None: its reader died."""
-    about = match(report) if report and report.kind != "other" else None
-    outcome = "poison" if report is None else "applied" if about else "ignored" if report.kind == "other" else "orphan"
-    inbound_id = db.session.execute(
-        text(
-            "INSERT INTO inbound_message (sha256, mailbox, kind, outcome, organisation_id, size, raw) "
-            "VALUES (:sha256, :mailbox, :kind, :outcome, :organisation, :size, :raw) "
-            "ON CONFLICT (sha256) DO NOTHING RETURNING id"
-        ),
-        {
-            "sha256": digest, "mailbox": arrival.mailbox, "kind": report.kind if report else "", "outcome": outcome,
-            "organisation": about.organisation_id if about else None, "size": len(arrival.raw),
-            "raw": arrival.raw[:_KEPT],
-        },
-    ).scalar()  # fmt: skip
-    if inbound_id is not None and report and about and not record_all(report, about, digest, inbound_id):
-        db.session.execute(text("UPDATE inbound_message SET outcome = 'ignored' WHERE id = :id"), {"id": inbound_id})
-    db.session.commit()
-    return int(inbound_id is not None)
-
-
-def record_all(report: Report, about: Match, digest: str, inbound_id: int) -> bool:
-    """Record what a matched report says, in the caller's transaction; False where it says nothing of the e-mail."""
-    facts = news.facts(report, about, digest[:32], datetime.now(UTC), inbound_id)
-    record(facts)
-    return bool(facts)
+def _read(box: Path | ImapBox) -> int:
+    with contextlib.closing(imap(box) if isinstance(box, ImapBox) else maildir(box)) as arrivals:
+        return take(arrivals, BATCH)
 
 
 def maildir(folder: Path) -> Iterator[Arrival]:
@@ -112,10 +72,10 @@ def maildir(folder: Path) -> Iterator[Arrival]:
     new, cur = folder / "new", folder / "cur"
     if not new.is_dir():
         return
-    for path in sorted(new.iterdir(), key=lambda p: p.name)[:BATCH]:
+    for path in sorted(new.iterdir(), key=lambda p: p.name):
         try:
             with path.open("rb") as file:
-                raw = file.read(_LARGEST)
+                raw, size = file.read(KEPT), path.stat().st_size
         except FileNotFoundError:  # another poller was faster
             continue
 
@@ -124,35 +84,71 @@ def maildir(folder: Path) -> Iterator[Arrival]:
             with contextlib.suppress(FileNotFoundError):
                 path.rename(cur / f"{path.name}:2,S")
 
-        yield Arrival(str(folder), raw, done)
+        yield Arrival(str(folder), raw, done, size)
 
 
-def imap() -> Iterator[Arrival]:
-    """Unseen messages of the IMAP mailbox, raw (never re-serialised); done() flags them \\Seen."""
-    config = settings()
-    name = f"imap:{config.bounce_imap_username}@{config.bounce_imap_host}/{config.bounce_imap_folder}"
-    where = (config.bounce_imap_host or "", config.bounce_imap_port, _IMAP_TIMEOUT)
-    box: MailBox | MailBoxUnencrypted | None = None
+class _Limited(imaplib.IMAP4):
+    """A line that is cut once it was open for _IMAP_LONGEST, whatever trickles through it."""
+
+    def open(self, host: str = "", port: int = imaplib.IMAP4_PORT, timeout: float | None = None) -> None:
+        super().open(host, port, timeout)
+        self.alarm = threading.Timer(_IMAP_LONGEST, self._cut)
+        self.alarm.daemon = True
+        self.alarm.start()
+
+    def shutdown(self) -> None:
+        if hasattr(self, "alarm"):
+            self.alarm.cancel()
+        super().shutdown()
+
+    def _cut(self) -> None:
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _LimitedTls(_Limited, imaplib.IMAP4_SSL):
+    pass
+
+
+class _Server(BaseMailBox):
+    """imap_tools' mailbox on a line of ours."""
+
+    def __init__(self, box: ImapBox) -> None:
+        self._box = box
+        super().__init__()
+
+    def _get_mailbox_client(self) -> imaplib.IMAP4:
+        where = (self._box.host, self._box.port)
+        if not self._box.tls:
+            return _Limited(*where, timeout=_IMAP_TIMEOUT)
+        return _LimitedTls(*where, ssl_context=tls_context(settings()), timeout=_IMAP_TIMEOUT)
+
+
+def imap(box: ImapBox) -> Iterator[Arrival]:
+    """Unseen messages of an IMAP mailbox, raw (never re-serialised), no more of each than is kept; done() flags them
+    \\Seen. Nothing is remembered between two polls, so a new UIDVALIDITY means nothing here."""
+    name = str(box)
+    server: _Server | None = None
     try:
-        tls = config.bounce_imap_tls
-        box = MailBox(*where, ssl_context=tls_context(config)) if tls else MailBoxUnencrypted(*where)
-        box.login(config.bounce_imap_username or "", config.bounce_imap_password or "", config.bounce_imap_folder)
-        for uid in box.uids("UNSEEN")[:BATCH]:
-            answer = box.client.uid("fetch", uid, "(BODY.PEEK[])")
-            parts = [part[1] for part in answer[1] or [] if isinstance(part, tuple)]
+        server = _Server(box)
+        server.login(box.username, box.password, box.folder)
+        for uid in server.uids("UNSEEN"):
+            answer = server.client.uid("fetch", uid, f"(RFC822.SIZE BODY.PEEK[]<0.{KEPT}>)")
+            parts = [part for part in answer[1] or [] if isinstance(part, tuple)]
             if not parts:
                 continue
 
-            def done(uid: str = uid) -> None:
+            def done(uid: str = uid, server: _Server = server) -> None:
                 with contextlib.suppress(*_IMAP_TROUBLE):  # unflagged it is read again, and known by its hash
-                    box.flag(uid, MailMessageFlags.SEEN, True)
+                    server.flag(uid, MailMessageFlags.SEEN, True)
 
-            yield Arrival(name, parts[0], done)
+            size = _SIZE.search(parts[0][0])
+            yield Arrival(name, parts[0][1], done, int(size[1]) if size else None)
     except _IMAP_TROUBLE as error:  # the next poll tries again
         log.warning("%s cannot be read: %s: %s", name, type(error).__name__, error)
     finally:
-        if box is not None:
+        if server is not None:
             with contextlib.suppress(Exception):  # the server may already be gone
-                box.logout()
+                server.logout()
             with contextlib.suppress(Exception):
-                box.client.shutdown()
+                server.client.shutdown()

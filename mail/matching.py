@@ -16,6 +16,8 @@ from mail import tokens
 from mail.reports.report import Report
 
 OLDEST = timedelta(days=14)
+_BEGINNING = 65536  # characters of a message in which a token is looked for
+_PLUS = re.compile(r"\+[^@]*@")
 _TOKEN = re.compile(rf"(?<![a-z2-7])([a-z2-7]{{{tokens.LENGTH}}})(?![a-z2-7])", re.IGNORECASE)
 
 
@@ -31,11 +33,7 @@ class Match:
 
 def match(report: Report) -> Match | None:
     """The e-mail, None for an orphan."""
-    for kind, key, texts in (
-        ("verp", "verp", report.envelope_to),
-        ("envid", "envid", [report.envid or ""]),
-        ("mid", "message-id", [report.message_id or ""]),
-    ):
+    for kind, key, texts in _keys(report):
         for candidate in texts:
             email_id = _read(kind, candidate)
             found = _attempted(email_id) if email_id else None
@@ -48,8 +46,52 @@ def match(report: Report) -> Match | None:
     return None
 
 
+def owner(report: Report | None, raw: bytes) -> int | None:
+    """The organisation whose message this certainly is, though it matches no attempt: the one whose token it bears
+    (signed by us, whatever its age), else the only one that owns the address it came to or the returned message's From.
+
+    Of an unreadable one (`report` None) only tokens in its beginning are looked for. None: nobody's but the operator's.
+    """
+    if report is None:
+        texts = [raw[:_BEGINNING].decode("ascii", "replace")]
+        keys = [(kind, texts) for kind in ("verp", "envid", "mid")]
+    else:
+        keys = [(kind, texts) for kind, _, texts in _keys(report)]
+    for kind, texts in keys:
+        for email_id in (_read(kind, candidate) for candidate in texts):
+            found = (
+                email_id
+                and db.session.execute(
+                    text("SELECT organisation_id FROM email WHERE id = :id"), {"id": email_id}
+                ).scalar()
+            )
+            if found:
+                return int(found)
+    if report is None:
+        return None
+    named = {_PLUS.sub("@", a.lower()) for a in (*report.envelope_to, report.returned_from or "") if "@" in a}
+    owners = db.session.execute(
+        text(
+            "SELECT DISTINCT organisation_id FROM sender "
+            "WHERE lower(address) = ANY(:named) OR lower(bounce_address) = ANY(:named)"
+        ),
+        {"named": list(named)},
+    ).scalars()
+    certain = list(owners)
+    return int(certain[0]) if len(certain) == 1 else None
+
+
+def _keys(report: Report) -> tuple[tuple[str, str, list[str]], ...]:
+    """(kind of token, the key's name, the texts that may hold it), the surest first."""
+    return (
+        ("verp", "verp", report.envelope_to),
+        ("envid", "envid", [report.envid or ""]),
+        ("mid", "message-id", [report.message_id or ""]),
+    )
+
+
 def _read(kind: str, candidate: str) -> int | None:
-    for found in _TOKEN.finditer(candidate[:1000]):
+    for found in _TOKEN.finditer(candidate[:_BEGINNING]):
         email_id = tokens.read(kind, found[1])
         if email_id is not None:
             return email_id

@@ -35,6 +35,7 @@ JOB_LABELS = {
     "make_documents": N_("Génération de documents"),
     "send_again": N_("Renvois en nombre"),
     "forget_drafts": N_("Ménage des brouillons"),
+    "forget_reports": N_("Ménage des retours"),
     "alert_incomplete": N_("Alertes de complétude"),
     "send_digests": N_("Résumés des échecs"),
     "apply_events": N_("Évènements reçus"),

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -53,16 +63,27 @@ class DeliveryEvent(Model):
 class InboundMessage(Model):
     """A message read from a bounce mailbox, kept raw. The sha256 makes its effect happen once, whoever reads it.
 
-    `outcome`: applied, orphan (matched nothing), ignored (no report), poison (its reader died).
+    `outcome`: applied, orphan (matched nothing), ignored (no report), poison (its reader died), dismissed (a person put
+    an orphan or an unreadable one aside). `organisation_id` says whose it is, as far as that is certain
+    (mail.matching.owner); nobody's is the operator's alone. `summary` is what a list shows without reading it again.
     """
 
     __tablename__ = "inbound_message"
     __table_args__ = (
         Index("uq_inbound_message_sha256", "sha256", unique=True),
+        UniqueConstraint("public_id"),
         Index("ix_inbound_message_outcome", "outcome", "id"),
-    )
+        Index(
+            "ix_inbound_message_waiting", "organisation_id", "outcome", sql("id DESC"),
+            postgresql_where=sql("outcome IN ('orphan', 'poison')"),
+        ),
+        Index("ix_inbound_message_handled_by", "handled_by_id"),
+    )  # fmt: skip
 
     id: Mapped[bigid]
+    public_id: Mapped[str] = mapped_column(
+        Text, nullable=False, server_default=sql("'R-' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 12)")
+    )
     sha256: Mapped[str] = mapped_column(Text, nullable=False)
     mailbox: Mapped[str] = mapped_column(Text, nullable=False)
     kind: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
@@ -72,3 +93,7 @@ class InboundMessage(Model):
     raw: Mapped[bytes] = mapped_column(LargeBinary, nullable=False)
     tries: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=sql("1"))
     received_at: Mapped[created]
+    summary: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    handled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    handled_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
+    handled_note: Mapped[str] = mapped_column(Text, nullable=False, server_default="")

@@ -32,6 +32,7 @@ from seeds import (
     practice_webhook,
     quarantine,
     reasons,
+    returns,
     templates,
 )
 from seeds import domains as sending_domains
@@ -160,6 +161,7 @@ def _cassiopee(organisation: Organisation) -> None:
     mistyped.keep(organisation, companies[0], [plans[6][0], plans[10][0]])
     reasons.keep(organisation, examples, theirs_too, lambda run, one, at: _files("convocation", run, one, at))
     enclosed.keep(organisation, plans[7][0], trainers[1])
+    returns.wait(organisation)
 
 
 def _examples(

@@ -27,12 +27,14 @@ from models import (
     BillingSource,
     BusinessEvent,
     Contact,
+    DeliveryEvent,
     Document,
     DocumentKind,
     Email,
     EventOutcome,
     Export,
     Grounds,
+    InboundMessage,
     Opportunity,
     Programme,
     ResendRun,
@@ -50,7 +52,7 @@ from models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from models.words import ALLOWED, ContactKind, Permission
+from models.words import ALLOWED, ContactKind, EventKind, Permission
 from people import accounts, contacts, training
 from people.tokens import Access
 from planning import billing
@@ -98,6 +100,7 @@ class World:
     run: ResendRun
     account: SmtpAccount
     trial: SenderTrial
+    orphan: InboundMessage
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -108,6 +111,7 @@ class World:
             "contacts": self.learner, "todo": self.email, "emails": self.email, "attachments": self.email,
             "resending": self.email,
             "quarantine": self.email if rule.rule.startswith("/emails/") else self.held, "assistance": self.email,
+            "reports": self.email if rule.rule.startswith("/emails/") else self.orphan,
             "exports": self.export, "domains": self.email,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook, "planned": self.session, "automations": self.session, "events": self.event,
@@ -117,7 +121,7 @@ class World:
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
-            "number": 1, "domain": "cassiopee.example",
+            "number": self.orphan.id if rule.endpoint.startswith("reports.") else 1, "domain": "cassiopee.example",
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
             "type_id": self.kind.id, "email_id": self.email.public_id,
@@ -137,6 +141,7 @@ class World:
             "resending.create": {"request_key": "0f8fad5b-d9cb-469f-a165-70867728950e"},
             "resending.resend_others": {"request_key": "k"},
             "quarantine.lift_for": {"resend": "1", "request_key": "k"},
+            "reports.attach": {"email_id": self.email.public_id, "note": "x", "meaning": "delivered"},
             "quarantine.judge": {"received": "no", "note": "x"},
             "bulk.choose": {"query": "status=error", "which": "all", "export": "csv"},
             "bulk.treat": {"query": "status=error", "seen": _MOMENT},
@@ -210,6 +215,17 @@ def world(cassiopee: House, boreale: House) -> World:
     db.session.add(account)
     db.session.flush()
     paces.set_limit(account.id, "cassiopee.example", 60, None)
+    raw = f"Subject: {CANARY}\r\n\r\n{CANARY}\r\n".encode()
+    orphan = InboundMessage(
+        organisation_id=cassiopee.id, sha256=CANARY, mailbox="m", outcome="orphan", size=len(raw), raw=raw,
+        kind="bounce", summary={"subject": CANARY, "from": CANARY, "recipients": [["zz@x.example", "failed", ""]]},
+    )  # fmt: skip
+    db.session.add(orphan)
+    db.session.flush()
+    db.session.add(DeliveryEvent(
+        organisation_id=cassiopee.id, email_id=emails[0].id, kind=EventKind.ACCEPTED, source="smtp",
+        source_event_id="1", occurred_at=emails[0].created_at, inbound_message_id=orphan.id,
+    ))  # fmt: skip
     run = bulk_resend.prepare(cassiopee.admin, select(Email.id))
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
@@ -226,7 +242,7 @@ def world(cassiopee: House, boreale: House) -> World:
         template=template,
         opportunity=opportunity,
         told=told, event=event, source=source, document=document, programme=programme, held=held, run=run,
-        account=account, trial=trial,
+        account=account, trial=trial, orphan=orphan,
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def get_email(email_id: str) -> Response:
     found = detail.about(organisation().id, _known(email_id)) or missing()
     said = EmailDetail(
         **shape(found.row),
-        events=[Event(**event._asdict()) for event in found.events],
+        events=[Event(**{name: getattr(event, name) for name in Event.model_fields}) for event in found.events],
         resend_of=_relative(found.resend_of) if found.resend_of else None,
         resends=[_relative(relative) for relative in found.resends],
         size=found.size,

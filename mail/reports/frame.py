@@ -36,6 +36,8 @@ def base_of(message: Message, seen: kinds.Signs, human: str) -> dict:
         "own_id": message_id_of(headers),
         "null_sender": seen.null_sender,
         "excerpt": human.strip()[:EXCERPT],
+        "sender": headers.text("from")[:300],
+        "subject": headers.text("subject")[:300],
     }
 
 

@@ -53,7 +53,7 @@ def _read(message: Message, nested: bool = False) -> Report:
     text = own_text(message)
     human, tail = split_text(text)
     returned = returned_headers(message, tail)
-    base = base_of(message, seen, human)
+    base = base_of(message, seen, human) | {"returned_from": addresses.clean(returned.text("from"))}
 
     complaint = feedback.complaint_of(message, seen, returned)
     if complaint:

@@ -44,6 +44,7 @@ class Report:
     Original-Envelope-Id as given. `envelope_to` holds the addresses under which the report may have reached us, most
     certain first (candidates for a VERP address). `occurred_at` is aware. `complaint` is the ARF feedback type,
     `disposition` what a read receipt says was done with the message (RFC 8098: displayed, deleted, dispatched…).
+    `sender` and `subject` are the report's own, for people; `returned_from` is who wrote the returned message.
     """
 
     kind: Kind = "other"
@@ -58,3 +59,6 @@ class Report:
     complaint: str | None = None
     disposition: str | None = None
     excerpt: str = ""
+    sender: str = ""
+    subject: str = ""
+    returned_from: str | None = None
