@@ -56,6 +56,7 @@ def test_single_emails_pass_fifty_thousand_of_anybody(cassiopee, boreale):
     (ours,) = ask(cassiopee, "zoe@client.example")
     assert {job.email_id for job in take(2)} == {theirs.id, ours.id}
     assert len(take(50)) == 50
+    assert take(50, urgent=True) == []
 
 
 def test_two_mailings_share_though_one_began_long_before(cassiopee, boreale):
@@ -129,7 +130,8 @@ def test_an_account_that_is_full_or_paused_keeps_nobody_else_waiting(cassiopee, 
 
 def blocks(**values) -> int:
     """Blocks that a claim touches which finds nothing."""
-    values = {"owner": "w", "lease": 30, "house": None, "resting": [], "full": [], "seed": 1, "limit": 50} | values
+    common = {"owner": "w", "lease": 30, "house": None, "resting": [], "full": [], "least": 1, "seed": 1, "limit": 50}
+    values = common | values
     with claims.engine().connect() as connection:
         (plan,) = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {claims._CLAIM}", values).one()
     (plan,) = json.loads(plan) if isinstance(plan, str) else plan
