@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import get_template_attribute, url_for
@@ -23,6 +24,7 @@ from history.sentences import type_label
 from models.words import Chip, EmailType, Reason, Status
 
 _EVENTS = frozenset(type.value for type in EmailType if "." in type.value)
+_TEXTS = 8  # of a row
 _EXPLAINED = (Status.UNDELIVERABLE, Status.FAILED, Status.REQUESTED)
 
 
@@ -38,20 +40,37 @@ class Cells:
         self._patterns: dict[tuple[str, ...], str] = {}
         self._types: dict[str, str] = {}
         self._days: dict[str, str] = {}
+        self._statuses: dict[tuple[Any, ...], str] = {}
 
     def rows(
         self, rows: Iterable[Row], columns: Iterable[Column], opened: Container[str] = (), oob: bool = False
     ) -> Markup:
         """The rows of the table. Those of `opened` (public ids) stay open; out of band where htmx asks for news."""
         shown = tuple([(column.key, column.css) for column in columns])
-        made = [self._row(row, shown, row.public_id in opened, oob) for row in rows]
+        listed = list(rows)
+        told = iter(_escaped([text for row in listed for text in self._texts(row)]))
+        made = [
+            self._row(row, shown, row.public_id in opened, oob, tuple([next(told) for _text in range(_TEXTS)]))
+            for row in listed
+        ]
         return Markup("\n".join([f"<template>{one}</template>" for one in made] if oob else made))
 
-    def _row(self, row: Row, columns: tuple[tuple[str, str], ...], opened: bool, oob: bool) -> str:
-        everywhere = self.list == "global"
-        recipient, address, files = row.recipient, row.address, row.attachment_count
-        name = address if everywhere and recipient == row.contact_name else recipient
-        changed = everywhere and row.changed_later
+    def _texts(self, row: Row) -> tuple[str, ...]:
+        """What a row shows of people's words, to be escaped."""
+        recipient, address = row.recipient, row.address
+        if (kind := self._types.get(row.type)) is None:
+            kind = self._types[row.type] = type_label(row.type)
+        return (
+            recipient, address if self.list == "global" and recipient == row.contact_name else recipient, address,
+            row.subject, row.session_title or "", row.contact_name or "", kind,
+            ", ".join([file.filename for file in row.attachments]) if row.attachment_count else "",
+        )  # fmt: skip
+
+    def _row(
+        self, row: Row, columns: tuple[tuple[str, str], ...], opened: bool, oob: bool, told: tuple[str, ...]
+    ) -> str:
+        who, name, address, subject, session, contact, kind, filenames = told
+        files, changed = row.attachment_count, self.list == "global" and row.changed_later
         has = (
             "sent" if row.sent_at else "", "changed" if changed else "", "event" if row.type in _EVENTS else "",
             "session" if row.session_id else "", "contact" if row.contact_id else "",
@@ -62,37 +81,49 @@ class Cells:
             pattern = self._patterns[has] = keeping.pattern(
                 "history/_row.html", list=self.list, columns=columns, contacts=self.contacts, has=has
             )
-        if (kind := self._types.get(row.type)) is None:
-            kind = self._types[row.type] = type_label(row.type)
         return pattern % {  # ids are of our own making
-            "id": row.public_id, "who": escape(recipient), "stamp": self.stamp(row.sent_at or row.created_at),
-            "changed": changed and self.short(row.updated_at), "type": escape(kind),
-            "session_id": row.session_id, "session": escape(row.session_title),
-            "contact_id": row.contact_id, "contact": escape(row.contact_name),
-            "name": escape(name), "address": escape(address), "subject": escape(row.subject), "files": files,
-            "filenames": files and escape(", ".join([file.filename for file in row.attachments])),
-            "status": self.status(row),
+            "id": row.public_id, "who": who, "stamp": self._stamp(row.sent_at or row.created_at),
+            "changed": changed and self._short(row.updated_at), "type": kind,
+            "session_id": row.session_id, "session": session, "contact_id": row.contact_id, "contact": contact,
+            "name": name, "address": address, "subject": subject, "files": files, "filenames": filenames,
+            "status": self._status(row),
         }  # fmt: skip
 
-    def stamp(self, at: datetime) -> Markup:
+    def _stamp(self, at: datetime) -> str:
         """The moment as |datetime shows it."""
         iso = at.astimezone(self.zone).isoformat(timespec="seconds")
         date = iso[:10]
         if (day := self._days.get(date)) is None:
             day = self._days[date] = _long_date(self.language, date)
         # Digits, a date's words and a zone's name: nothing of a stranger's.
-        return Markup(
+        return (
             f'<time datetime="{iso}" title="{day} {iso[11:19]} ({self.zone_name})">'
             f"{iso[8:10]}/{iso[5:7]}/{iso[:4]} {iso[11:16]}</time>"
         )
 
-    def short(self, at: datetime) -> Markup:
+    def _short(self, at: datetime) -> str:
         """The same without its long form."""
         iso = at.astimezone(self.zone).isoformat(timespec="seconds")
-        return Markup(f'<time datetime="{iso}">{iso[8:10]}/{iso[5:7]}/{iso[:4]} {iso[11:16]}</time>')
+        return f'<time datetime="{iso}">{iso[8:10]}/{iso[5:7]}/{iso[:4]} {iso[11:16]}</time>'
 
     def status(self, row: Row) -> Markup:
-        """The badge, the reason under it, the chips."""
+        """The badge, the reason under it, the chips, for another page's cell."""
+        return Markup(self._status(row))
+
+    def _status(self, row: Row) -> str:
+        """The badge, the reason under it, the chips: of an e-mail that is no longer to leave, the same for many."""
+        key = None
+        if row.queue_state is None:
+            final = row.status is Status.SENT and row.final
+            key = (row.status, row.reason, row.marks, row.open_measured, row.is_resend, final)
+            if (known := self._statuses.get(key)) is not None:
+                return known
+        made = self._made_status(row)
+        if key is not None:
+            self._statuses[key] = made
+        return made
+
+    def _made_status(self, row: Row) -> str:
         reason = row.reason if row.status in _EXPLAINED else None
         if reason is not None and reason.silent:
             reason = None
@@ -106,6 +137,12 @@ class Cells:
         return f"{local:%H:%M}" if item.soon else f"{local:%d/%m/%Y %H:%M}"
 
 
+def _escaped(texts: list[str]) -> list[str]:
+    """The texts as markup, escaped at one blow: no text of the database holds what stands between them."""
+    told = str.split(escape("\0".join(texts)), "\0")
+    return told if len(told) == len(texts) else [str(escape(text)) for text in texts]
+
+
 def _folder(endpoint: str) -> str:
     """/contacts/ from contacts.emails' address."""
     return url_for(endpoint, public_id="*").partition("*")[0]
@@ -117,5 +154,5 @@ def _long_date(_language: str, day: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _status(_language: str, status: Status, reason: Reason | None, chips: tuple[tuple[Chip, str], ...]) -> Markup:
-    return Markup(get_template_attribute("history/_status.html", "cell")(status, reason, chips).strip())
+def _status(_language: str, status: Status, reason: Reason | None, chips: tuple[tuple[Chip, str], ...]) -> str:
+    return str(get_template_attribute("history/_status.html", "cell")(status, reason, chips)).strip()
