@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from blueprints.keeping import hole, kept
+from blueprints.support import PAGE
 from history.columns import Column
 from history.periods import DateField
 from history.scope import Kind
@@ -107,7 +108,7 @@ class Values(dict[str, Any]):
             self[f"said_{name}"] = said
 
     def __missing__(self, name: str) -> Any:
-        return getattr(self.view, name)
+        return PAGE[name]() if name in PAGE else getattr(self.view, name)
 
 
 def whole(view: View) -> Markup:

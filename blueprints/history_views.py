@@ -12,8 +12,10 @@ from flask_login import current_user
 
 from blueprints import history_asked, history_panels
 from blueprints.history_asked import Asked
+from blueprints.history_frame import Values
 from blueprints.history_view import View
-from blueprints.support import page, wants_partial
+from blueprints.keeping import HOLLOW, kept
+from blueprints.support import is_quiet, page, wants_partial
 from history import (
     Scope,
     around,
@@ -56,7 +58,10 @@ def show(asked: Asked, template: str, **context: Any) -> Response:
     if late:
         found = replace(found, count=pages.at_least(near.count or Count(0, exact=False), len(found.rows)))
     typed, mistakes = history_asked.recall_mistakes() if whole else ("", [])
-    response = page(template, "history/_rows.html", history=View(asked, found, now, near, typed, mistakes), **context)
+    view = View(asked, found, now, near, typed, mistakes)
+    if whole and not context and is_quiet():
+        return make_response(kept(template, Values(view), history=HOLLOW))
+    response = page(template, "history/_rows.html", history=view, **context)
     if not whole:
         response.headers.update(history_asked.moved(asked))
     return response

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Hashable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask, current_app, request
 from flask_wtf.csrf import generate_csrf
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 import i18n
@@ -63,15 +65,57 @@ def _pieces(template: str, inputs: dict[str, Hashable]) -> Pieces:
     return make(template, i18n.language(), request.script_root, tuple(inputs.items()))
 
 
+def nested(template: str, holes: Mapping[str, Any] | None = None, /, **inputs: Hashable) -> Markup:
+    """A kept piece within another: its holes are holes of that one, but for those that are given."""
+    pieces = list(_pieces(template, inputs))
+    for place in range(1, len(pieces), 2):
+        name = pieces[place]
+        pieces[place] = escape(holes[name]) if holes and name in holes else hole(name)
+    return Markup("".join(pieces))
+
+
+class Hollow:
+    """Stands in for what a whole page is about: whatever is asked of it is a hole of that name."""
+
+    def __getattr__(self, name: str) -> Markup:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return hole(name)
+
+
+HOLLOW = Hollow()
+# What a kept template may call: nothing that looks at the request but for its language and root, which are in the key.
+_PURE = frozenset(
+    ("range", "dict", "lipsum", "cycler", "joiner", "namespace", "url_for", "_", "gettext", "ngettext", "hole", "asset",
+     "static", "language", "settings", "form_of", "nav", "search_offered", "Permission")
+)  # fmt: skip
+
+
+def environment_of(app: Flask) -> Environment:
+    """Where kept templates are rendered: the app's own, but what tells one request from another is a hole, empty or
+    not to be had, so that a template that asks for it fails. A page with news (see support.is_quiet) is not kept."""
+    person = SimpleNamespace(organisation=SimpleNamespace(name=hole("house")), may=lambda _permission: False)
+    instead = {
+        "csrf_token": lambda: hole(_CSRF), "sidebar": lambda: hole("sidebar"), "theme": lambda: hole("theme"),
+        "kept_piece": nested, "current_user": person, "ready_exports": list, "trouble": tuple,
+        "get_flashed_messages": lambda **_: [],
+    }  # fmt: skip
+    found = app.jinja_env.overlay()
+    known = {name: value for name, value in app.jinja_env.globals.items() if name in _PURE or not callable(value)}
+    hidden = dict.fromkeys(("request", "session", "g", "config"))
+    found.globals = {**known, **hidden, **instead}
+    return found
+
+
 def setup(app: Flask) -> None:
     """Give the app what it keeps, and templates kept_piece() and hole()."""
 
+    environment = lru_cache(1)(partial(environment_of, app))  # when all that templates may call is known
+
     @lru_cache(_KEPT)
     def make(template: str, _language: str, _root: str, inputs: tuple[tuple[str, Any], ...]) -> Pieces:
-        # What tells one request from another is not to be had: a template that asks for it fails.
-        hidden = dict.fromkeys(("request", "session", "g", "current_user", "config", "get_flashed_messages"))
-        context = {**hidden, "csrf_token": lambda: hole(_CSRF), **dict(inputs)}
-        return tuple(_HOLE.split(_BLANKS.sub("\n", app.jinja_env.get_template(template).render(context))))
+        made = environment().get_template(template).render(dict(inputs))
+        return tuple(_HOLE.split(_BLANKS.sub("\n", made)))
 
     app.extensions["kept"] = make
     app.jinja_env.globals.update(kept_piece=kept, hole=hole)

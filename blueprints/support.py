@@ -21,6 +21,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    session,
     url_for,
 )
 from flask_login import current_user
@@ -324,6 +325,17 @@ def sidebar() -> Markup:
         to_treat=to_treat,
         exports=len(ready_exports()),
     )
+
+
+def is_quiet() -> bool:
+    """Whether a page has nothing to tell but what it is about: then all around it may be kept (blueprints.keeping)."""
+    return not (ready_exports() or g.get("trouble") or "_flashes" in session)
+
+
+# What a kept page wants of every request.
+PAGE: dict[str, Callable[[], Any]] = {
+    "house": lambda: current_user.organisation.name, "sidebar": sidebar, "theme": theme,
+}  # fmt: skip
 
 
 def nav(here: str, role: Role, pinned: tuple[tuple[str, str, bool], ...], to_treat: str, exports: int) -> list[Any]:

@@ -6,8 +6,11 @@ import gzip
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import lxml.html
 import pytest
+from jinja2.exceptions import UndefinedError
 
+from blueprints import keeping
 from extensions import db
 from history import views
 from models.words import Mark, QueueState, Reason, Status
@@ -98,3 +101,35 @@ def test_the_columns_come_when_their_menu_is_opened(staff: Browser, cassiopee: H
     for came, back in ((f"http://localhost{asked}", asked), ("http://evil.example/x", "/emails")):
         staff.get("/views/columns", headers={"Referer": came})
         assert staff.html.xpath("//form[@id='columns']/input[@name='next']/@value") == [back]
+
+
+def test_a_kept_page_holds_nothing_of_whoever_asked_first(app: Any, cassiopee: House, boreale: House) -> None:
+    make_email(cassiopee, "a@one.example", "Aline Un", subject="Un")
+    make_email(boreale, "b@two.example", "Boris Deux", subject="Deux")
+    first, second = Browser(app).sign_in(cassiopee.admin), Browser(app).sign_in(boreale.admin)
+    first.client.set_cookie("theme", "dark")
+    pages = []
+    for one in (first, second, first):
+        pages.append(one.get("/emails?sort=date").get_data(as_text=True))
+    assert ("Aline Un" in pages[0]) and ("Boris Deux" not in pages[0]) and 'data-bs-theme="dark"' in pages[0]
+    for word in ("Aline", cassiopee.organisation.name, cassiopee.admin.name, 'data-bs-theme="dark"', "hole-"):
+        assert word not in pages[1]
+    assert "Boris Deux" in pages[1] and boreale.organisation.name in pages[1] and 'data-bs-theme="auto"' in pages[1]
+    tokens = [set(lxml.html.fromstring(page).xpath("//input[@name='csrf_token']/@value")) for page in pages[:2]]
+    assert len(tokens[0]) == len(tokens[1]) == 1 and tokens[0] != tokens[1]
+    first.post("/views", {"name": "Échecs", "query": "status=error"})  # and news stand in no other page
+    assert "Échecs" in first.get("/emails?status=error").get_data(as_text=True)
+    assert first.html.xpath("//*[@id='flash']/*")
+    for one in (second, first):
+        one.get("/emails?status=error")
+        assert not one.html.xpath("//*[@id='flash']/*")
+
+
+@pytest.mark.parametrize("asked", ["request.path", "session.get('x')", "g.user", "config.SECRET_KEY", "unknown()"])
+def test_a_kept_template_cannot_ask_for_the_request(app: Any, asked: str) -> None:
+    with app.test_request_context("/"):
+        environment = keeping.environment_of(app)
+        shown = environment.from_string("{{ csrf_token() }} {{ kept_piece('_toasts.html') }}").render()
+        assert shown.startswith("hole-")
+        with pytest.raises(UndefinedError):
+            environment.from_string("{{ (" + asked + ").x }}").render()
