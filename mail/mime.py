@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from mail.look import Logo
 
 __all__ = [
-    "Frozen", "ReadBlob", "Shown", "attached", "build", "freeze", "from_quoted_printable", "images", "join", "pixel",
-    "quoted_printable", "sealed", "shown", "wire_address", "with_pixel",
+    "Frozen", "ReadBlob", "Shown", "attached", "build", "freeze", "from_quoted_printable", "images", "join", "pieces",
+    "pixel", "quoted_printable", "sealed", "shown", "wire_address", "with_pixel",
 ]  # fmt: skip
 
 ReadBlob = Callable[[str], bytes]
@@ -230,7 +230,7 @@ def _assemble(
 def sealed(skeleton: bytes, cuts: list[list[Any]], smtputf8: bool, read_blob: ReadBlob = blobs.read) -> Frozen:
     """The message with its sha256 and size, as join() will give it."""
     digest, size = hashlib.sha256(), 0
-    for piece in _pieces(skeleton, cuts, read_blob):
+    for piece in pieces(skeleton, cuts, read_blob):
         digest.update(piece)
         size += len(piece)
     return Frozen(skeleton, cuts, digest.hexdigest(), size, smtputf8)
@@ -256,10 +256,13 @@ def attached(sha256: str, read_blob: ReadBlob) -> bytes:
 
 def join(skeleton: bytes, cuts: Iterable[Iterable[Any]], read_blob: ReadBlob = blobs.read) -> bytes:
     """The exact bytes again, CRLF lines, no dot-stuffing."""
-    return b"".join(_pieces(skeleton, cuts, read_blob))
+    return b"".join(pieces(skeleton, cuts, read_blob))
 
 
-def _pieces(skeleton: bytes, cuts: Iterable[Iterable[Any]], read_blob: ReadBlob) -> Iterator[bytes]:
+def pieces(
+    skeleton: bytes, cuts: Iterable[Iterable[Any]], read_blob: ReadBlob = blobs.read
+) -> Iterator[bytes]:
+    """The same, one after another: what recipients share is one object for all of them."""
     done = 0
     for offset, sha256 in cuts:
         yield skeleton[done:offset]

@@ -21,7 +21,8 @@ from mail.compose import Draft
 from mail.consent import Consent
 from mail.fold import Fact
 from mail.recipients import of_drafts
-from mail.tracking import RECORD, parameters, record
+from mail.settling import Settlement, settle  # noqa: F401  and these
+from mail.tracking import record
 from models import Email, Mailing, Organisation, Sender, User
 from models.base import public_id
 from models.words import EventKind, QueueState, Status
@@ -180,63 +181,6 @@ class _Copies:
                         copy.write_row(row)
 
 
-@dataclass
-class Settlement:
-    """What one statement writes: facts, and the moves of the entries they are about. `clear()` it after writing."""
-
-    facts: list[Fact] = field(default_factory=list)
-    done: list[int] = field(default_factory=list)  # outcome known (or unknown for good): the entry goes
-    again: list[tuple[int, float]] = field(default_factory=list)  # (e-mail, seconds until the next attempt)
-    freed: list[tuple[int, float]] = field(default_factory=list)  # the same, this attempt not counted
-    begun: list[int] = field(default_factory=list)  # may write their final dot once this is committed
-
-    def clear(self) -> None:
-        """Forget what was written."""
-        for rows in (self.facts, self.done, self.again, self.freed, self.begun):
-            rows.clear()
-
-    def __bool__(self) -> bool:
-        return bool(self.facts or self.done or self.again or self.freed or self.begun)
-
-
-_SETTLE = f"""
-WITH {RECORD}, done AS (
-  DELETE FROM outbox_entry WHERE email_id = ANY (%(done)s::bigint[]) AND owner = %(owner)s AND state <> 'waiting'
-), again AS (
-  UPDATE outbox_entry SET state = 'waiting', owner = NULL, lease_until = NULL,
-    attempt_count = attempt_count - uncounted,
-    next_attempt_at = clock_timestamp() + make_interval(secs => delay)
-  FROM unnest(%(again)s::bigint[], %(delay)s::float[], %(uncounted)s::int[]) AS move (id, delay, uncounted)
-  WHERE email_id = move.id AND owner = %(owner)s AND state <> 'waiting'
-), begun AS (
-  UPDATE outbox_entry SET state = 'data_begun', lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-  WHERE email_id = ANY (%(begun)s::bigint[]) AND owner = %(owner)s AND state IN ('claimed', 'data_begun')
-    AND lease_until > clock_timestamp()
-  RETURNING email_id
-)
-SELECT email_id FROM begun
-"""
-
-
-def settle(owner: str, settlement: Settlement) -> set[int]:
-    """Write a settlement in one statement and one commit; gives the e-mails whose final dot may now be written.
-
-    Safe to repeat when the connection broke and nobody knows whether it was committed.
-    """
-    moves = [(*move, 0) for move in settlement.again] + [(*move, 1) for move in settlement.freed]
-    values = parameters(settlement.facts) | {
-        "owner": owner,
-        "lease": settings().lease,
-        "done": settlement.done,
-        "again": [move[0] for move in moves],
-        "delay": [move[1] for move in moves],
-        "uncounted": [move[2] for move in moves],
-        "begun": settlement.begun,
-    }
-    with engine().connect() as connection:
-        return set(connection.exec_driver_sql(_SETTLE, values).scalars())
-
-
 def renew(owner: str) -> None:
     """Extend every lease of this owner; a worker does so while it waits on a slow server."""
     with engine().connect() as connection:
@@ -290,6 +234,19 @@ def pause(sender_id: int, why: str) -> None:
         connection.execute(
             text("UPDATE sender SET paused_at = now(), paused_why = :why WHERE id = :id AND paused_at IS NULL"),
             {"id": sender_id, "why": why},
+        )
+
+
+def pause_account(account_id: int | None, why: str) -> None:
+    """The same for every sender of an account (None: the house's) that has mail waiting, in one statement."""
+    with db.engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE sender SET paused_at = now(), paused_why = :why WHERE paused_at IS NULL "
+                "AND account_id IS NOT DISTINCT FROM :id AND EXISTS ("
+                "SELECT FROM outbox_entry WHERE outbox_entry.sender_id = sender.id)"
+            ),
+            {"id": account_id, "why": why},
         )
 
 

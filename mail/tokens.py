@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 
 from extensions import settings
 
@@ -18,8 +19,12 @@ KINDS = ("verp", "envid", "mid", "pixel", "receipt", "link")
 
 
 def _signature(secret: str, kind: str, payload: bytes) -> bytes:
-    key = hmac.digest(secret.encode(), b"sillage token " + kind.encode(), hashlib.sha256)
-    return hmac.digest(key, payload, hashlib.sha256)[:_SIGNATURE]
+    return hmac.digest(_key(secret, kind), payload, hashlib.sha256)[:_SIGNATURE]
+
+
+@lru_cache(maxsize=64)
+def _key(secret: str, kind: str) -> bytes:
+    return hmac.digest(secret.encode(), b"sillage token " + kind.encode(), hashlib.sha256)
 
 
 def token(kind: str, email_id: int, about: str = "") -> str:

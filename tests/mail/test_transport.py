@@ -17,10 +17,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mail import mime
-from mail.conversation import Conversation, Envelope, Outcome, Wait, _orcpt
-from mail.drain import drain, stuffed
-from mail.outbox import Claimed
-from mail.transport import Line, LineLost, Reply
+from mail.claims import Claimed
+from mail.conversation import Conversation, Envelope, Outcome, Wait, _orcpt, stuffed
+from mail.drain import drain
+from mail.line import Line, LineLost
+from mail.opening import Reply
 from models import Sender
 from models.words import EventKind, Status
 from tests.mail.test_sending import ask, draft, kinds, state
@@ -115,9 +116,10 @@ def unstuffed(wire: bytes) -> bytes:
 @given(st.lists(st.binary(max_size=6) | st.sampled_from([b".", b"..", b"\r\n", b"\r\n.", b".\r\n", b"x"]), max_size=12))
 @example([b".\r\n", b".\r\n"])
 @example([])
-def test_dots_come_back_as_they_went(pieces):
+def test_dots_come_back_as_they_went_wherever_the_message_is_cut(pieces):
     body = b"".join(pieces)
-    wire = stuffed(body)
+    wire = b"".join(stuffed(pieces))
+    assert wire == b"".join(stuffed([body]))
     assert wire.endswith(b"\r\n")
     assert not wire.startswith(b".\r\n") and b"\r\n.\r\n" not in wire
     assert unstuffed(wire) in (body, body + b"\r\n")
@@ -133,7 +135,7 @@ def test_no_words_end_the_message_early_even_for_a_careless_server(pieces):
         draft("zoe@client.example", text=words, html=f"<pre>{words}</pre>".replace("\x00", "")),
         sender, message_id="<1@cassiopee.example>", pixel_url=None, date=datetime(2026, 11, 22, 9, 0, tzinfo=UTC),
     )  # fmt: skip
-    wire = stuffed(mime.join(frozen.skeleton, frozen.cuts))
+    wire = b"".join(stuffed(mime.pieces(frozen.skeleton, frozen.cuts)))
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", wire)
     assert not re.search(rb"[\r\n]\.[\r\n]", wire)
     assert max(len(piece) for piece in wire.split(b"\r\n")) <= 998
@@ -209,7 +211,8 @@ class Server:
 
 def envelope(number: int) -> Envelope:
     job = Claimed(number, 1, 1, f"p{number}@client.example", 1, 3600.0, b"", [], 10, False)
-    return Envelope(job, "retours@cassiopee.example", str(number), [stuffed(b"Subject: x\r\n\r\n.\r\nbonjour\r\n")])
+    body = b"Subject: x\r\n\r\n.\r\nbonjour\r\n"
+    return Envelope(job, "retours@cassiopee.example", lambda: str(number), stuffed([body]))
 
 
 @dataclass
@@ -227,11 +230,15 @@ def talk(plan: list[tuple[int, int, int, int]], pipelining: bool, cut: int | Non
          count: int = 3, granted: bool = True) -> Talk:  # fmt: skip
     """Move a conversation by hand; the server's bytes end after `cut` and come `slice_` at a time."""
     server, outcomes, said = Server(plan), [], 0
+
+    def told(_: Conversation, outcome: Outcome) -> None:
+        outcomes.append(outcome)
+
     waiting = [envelope(n) for n in range(1, count + 1)]
     extensions = ("pipelining", "dsn") if pipelining else ("dsn",)
     with line(*extensions) as (ours, theirs):
         theirs.setblocking(False)
-        conversation = Conversation(ours, lambda: waiting.pop(0) if waiting else None, outcomes.append)
+        conversation = Conversation(ours, lambda _: waiting.pop(0) if waiting else None, told)
         answer: bool | None = None
         pending, closed = b"", False
         try:
@@ -330,8 +337,12 @@ def test_without_the_lease_nothing_is_dotted():
 def test_a_reply_to_nothing_is_no_reply_to_the_dot(pipelining):
     with line(*["pipelining"] * pipelining) as (ours, theirs):
         outcomes: list[Outcome] = []
+
+        def told(_: Conversation, outcome: Outcome) -> None:
+            outcomes.append(outcome)
+
         waiting = [envelope(1)]
-        conversation = Conversation(ours, lambda: waiting.pop() if waiting else None, outcomes.append)
+        conversation = Conversation(ours, lambda _: waiting.pop() if waiting else None, told)
         theirs.sendall(b"250 ok\r\n250 ok\r\n354 go\r\n250 2.0.0 taken before it was sent\r\n")
         ours.pump(True, False)
         with pytest.raises(LineLost) as lost:
