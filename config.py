@@ -102,8 +102,8 @@ class Config:
     smtp_data_timeout: float = 600.0
     drain_time: float = 60.0
     drain_linger: float = 2.0
-    drain_connections: int = 4
-    drain_batch: int = 50
+    drain_connections: int = 8
+    drain_batch: int = 200
     max_attachment: int = 25 * 1024 * 1024
     max_email: int = 25 * 1024 * 1024
     support_email: str | None = None
@@ -247,8 +247,8 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         smtp_data_timeout=number("SMTP_DATA_TIMEOUT", 600.0, 0.1),
         drain_time=number("DRAIN_TIME", 60.0, 1),
         drain_linger=number("DRAIN_LINGER", 2.0),
-        drain_connections=int(number("DRAIN_CONNECTIONS", 4, 1)),
-        drain_batch=int(number("DRAIN_BATCH", 50, 1)),
+        drain_connections=int(number("DRAIN_CONNECTIONS", 8, 1)),
+        drain_batch=int(number("DRAIN_BATCH", 200, 1)),
         max_attachment=int(number("MAX_ATTACHMENT", 25 * 1024 * 1024, 1)),
         max_email=int(number("MAX_EMAIL", 25 * 1024 * 1024, 1)),
         support_email=text("SUPPORT_EMAIL", "assistance.recu@sillage.example" if mode == "demo" else None),
