@@ -75,6 +75,22 @@ def register(app: Flask) -> None:
                 db.engine.dispose()
 
 
+    @app.cli.command("queue", help="Say what waits to leave, and who works: a JSON line each.")
+    def show_queue() -> None:
+        from dataclasses import asdict
+
+        import metrics
+
+        with services():
+            try:
+                say({"outbox": asdict(metrics.outbox())})
+                say({"workers": metrics.workers()})
+            except RedisError as error:
+                raise click.ClickException(f"Redis: {type(error).__name__}") from error
+            finally:
+                db.session.remove()
+                db.engine.dispose()
+
     @app.cli.group("reports", help="What came back by mail and matched nothing, or could not be read; everybody's.")
     def reports() -> None:
         pass

@@ -107,6 +107,7 @@ class Config:
     max_attachment: int = 25 * 1024 * 1024
     max_email: int = 25 * 1024 * 1024
     support_email: str | None = None
+    metrics_token: str = ""  # what shows it may read /metrics; empty: this machine alone
     # one call to a webhook's receiver, all in; whether one on this machine is allowed (never in production)
     webhook_timeout: float = 10.0
     webhook_loopback: bool = False
@@ -251,6 +252,7 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         drain_batch=int(number("DRAIN_BATCH", 200, 1)),
         max_attachment=int(number("MAX_ATTACHMENT", 25 * 1024 * 1024, 1)),
         max_email=int(number("MAX_EMAIL", 25 * 1024 * 1024, 1)),
+        metrics_token=_token("METRICS_TOKEN", text("METRICS_TOKEN", "") or ""),
         support_email=text("SUPPORT_EMAIL", "assistance.recu@sillage.example" if mode == "demo" else None),
         webhook_timeout=number("WEBHOOK_TIMEOUT", 10.0, 0.1),
         webhook_loopback=loopback,
@@ -287,6 +289,13 @@ def _dns_server(given: str | None) -> str | None:
     except ValueError:
         raise WrongSetting(f"DNS_SERVER={given!r}: an IP address, a colon and a port are expected.") from None
     return f"{host}{colon}{port}"
+
+
+def _token(name: str, given: str) -> str:
+    """A secret that nobody guesses, or none."""
+    if given and (len(given) < 16 or not given.isascii() or not given.isprintable() or " " in given):
+        raise WrongSetting(f"{name}: at least 16 letters, digits or signs without a blank are expected.")
+    return given
 
 
 def _addresses(name: str, given: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 from redis import Redis
@@ -18,6 +19,7 @@ from rq.cron import CronJob, CronScheduler
 from rq.job import Job
 
 import jobs
+import metrics
 from app import create_app
 from extensions import QUEUES, db, queue
 
@@ -43,8 +45,20 @@ class HouseWorker(Worker):
         super().main_work_horse(job, queue)
 
     def perform_job(self, job: Job, queue: Queue, *rest: Any) -> bool:
+        began = time.monotonic()
         with app.app_context():
-            return super().perform_job(job, queue, *rest)
+            done = super().perform_job(job, queue, *rest)
+            self._count(job, time.monotonic() - began, not done)
+            return done
+
+    def handle_work_horse_killed(self, job: Job, *rest: Any) -> None:
+        """Its horse died with the job: nobody else counts that."""
+        super().handle_work_horse_killed(job, *rest)
+        self._count(job, 0.0, True)
+
+    @staticmethod
+    def _count(job: Job, seconds: float, failed: bool) -> None:
+        metrics.job_done(app.extensions["redis"], (job.func_name or "").removeprefix("jobs."), seconds, failed)
 
 
 class RingingJob(CronJob):
@@ -69,7 +83,10 @@ def run_cron() -> None:
     with app.app_context():
         cron = HouseCron(connection=app.extensions["redis"])
         for name, queue_name, seconds in jobs.SCHEDULE:
-            cron.register(getattr(jobs, name), queue_name, interval=seconds, job_timeout=600, result_ttl=0, ttl=60)
+            cron.register(
+                getattr(jobs, name), queue_name, interval=seconds, job_timeout=600, result_ttl=0, ttl=60,
+                failure_ttl=86400,
+            )  # fmt: skip
         cron.start()
 
 

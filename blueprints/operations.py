@@ -17,7 +17,7 @@ from blueprints.own_origin import own_path
 from blueprints.support import allow, page, wants_partial
 from extensions import QUEUES, db
 from i18n import _, ngettext
-from mail import situation, workers
+from mail import pace, situation, workers
 from models import AuditAction, Sender, SmtpAccount
 from models.standing import Standing
 from models.words import Permission
@@ -33,13 +33,14 @@ HOUSE_ACCOUNT = "house"
 @allow(Permission.CONFIGURE)
 def index() -> Response:
     found = situation.read(current_user.organisation_id)
-    crew = _crew()
+    crew, slowed = _crew(), [one for one in pace.situation(current_user.organisation_id) if one.slowed]
     seconds = _LIVELY if found.moving else _CALM if found.all.queued else None
-    version = hashlib.sha1(repr((found, crew, seconds)).encode(), usedforsecurity=False).hexdigest()[:12]
+    shown = found, crew, seconds, [(one.name, one.domain, one.slowed_since, one.words, one.back_at) for one in slowed]
+    version = hashlib.sha1(repr(shown).encode(), usedforsecurity=False).hexdigest()[:12]
     if wants_partial() and request.args.get("seen") == version:
         return Response(status=204, headers={"Cache-Control": "no-store"})
     return page(
-        "operations/index.html", partial="operations/_now.html", found=found, crew=crew, seconds=seconds,
+        "operations/index.html", partial="operations/_now.html", found=found, crew=crew, slowed=slowed, seconds=seconds,
         version=version, standings=list(Standing), queues=workers.QUEUE_LABELS, jobs=workers.JOB_LABELS,
         other_job=workers.OTHER_JOB, most=situation.MOST, most_uncertain=situation.MOST_UNCERTAIN,
     )  # fmt: skip

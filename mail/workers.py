@@ -43,6 +43,7 @@ JOB_LABELS = {
     "replan_all": N_("Calcul des envois automatiques"),
     "replan_organisation": N_("Calcul des envois automatiques"),
     "check_domains": N_("Vérification des domaines"),
+    "try_senders": N_("Essais d'expéditeurs"),
     "expire_exports": N_("Ménage des exports"),
 }
 OTHER_JOB = N_("Travail de fond")

@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LEAVES = {"words", "config", "places", "errors"}
 BASE = LEAVES | {"extensions", "i18n"}
 BELOW = BASE | {"models"}
-DEEP = BELOW | {"documents", "mail", "planning", "history", "people", "webhooks"}
+DEEP = BELOW | {"metrics", "documents", "mail", "planning", "history", "people", "webhooks"}
 MAY_IMPORT = {
     "words": set(), "places": set(), "errors": set(), "config": {"places"},
     "i18n": LEAVES, "extensions": LEAVES, "models": BASE,
-    "documents": BELOW, "mail": BELOW | {"documents"}, "planning": BELOW | {"documents", "mail", "people", "history"},
+    "metrics": BELOW, "documents": BELOW, "mail": BELOW | {"documents"}, "planning": BELOW | {"documents", "mail", "people", "history"},
     "history": BELOW | {"documents"}, "people": BELOW, "webhooks": BELOW | {"mail", "history"},
     "jobs": DEEP, "blueprints": DEEP, "cli": DEEP,
 }  # fmt: skip
