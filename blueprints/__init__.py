@@ -58,6 +58,7 @@ SITE_MAP = {
     "api": "/api/v1",
     "track": "/t",
     "receipts": "/t",
+    "leaving": None,
     "gallery": "/gallery",
 }
 

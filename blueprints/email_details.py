@@ -102,6 +102,8 @@ def _facts(event: Event) -> list[str]:
         known.append(sources[kind])
     if event.data.get("receipt"):
         known.append(_("accusé de réception demandé"))
+    if event.data.get("because") == "opt_out":
+        known.append(_("le destinataire ne veut plus de ce type d'e-mails"))
     machine = _MACHINES.get(event.data.get("why", ""))
     if machine:
         known.append(_(machine))

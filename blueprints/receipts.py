@@ -11,6 +11,7 @@ import i18n
 from blueprints.support import allow_anyone, page
 from extensions import db, limiter
 from mail import receipts
+from mail.own_address import PLACE_TOKEN
 from models import Contact, Email, Organisation
 
 blueprint = Blueprint("receipts", __name__)
@@ -22,7 +23,7 @@ _looking = limiter.limit("300 per 10 minutes", methods=["GET"])
 @allow_anyone
 @_looking
 def show(token: str) -> Response:
-    if token == receipts.PLACE_TOKEN:
+    if token == PLACE_TOKEN:
         _speak("")
         return _page(None, False)
     email = _email(token)

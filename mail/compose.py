@@ -16,10 +16,11 @@ from email_validator import EmailNotValidError, validate_email
 
 from documents.blobs import Stored
 from errors import UserMistake
-from mail import headers, letters, look, merge_tags, receipts, tag_list
+from mail import headers, letters, look, merge_tags, tag_list
 from mail.letters import Words
 from mail.look import Logo, Look
 from mail.merge_tags import Merged
+from mail.own_address import LEAVE, RECEIPT
 from models import Contact, Organisation, TrainingSession, User
 from models.words import N_, ContactKind
 
@@ -68,6 +69,7 @@ class Draft:
     files: tuple[File, ...] = ()
     opportunity_id: int | None = None
     logo: Logo | None = None  # shown by the html, no attachment
+    leave_url: str = ""  # where its recipient leaves this type of e-mail (List-Unsubscribe, RFC 2369)
 
     @property
     def shown(self) -> str:
@@ -132,9 +134,13 @@ class Writing:
     @cached_property
     def _letters(self) -> dict[str, _Letter]:
         return {
-            language: _compiled(words, language, self._look, tag_list.OWN_PAGE in self.groups)
+            language: _compiled(words, language, self._look, tag_list.OWN_PAGE in self.groups, self._leave)
             for language, words in self.words.items()
         }
+
+    @cached_property
+    def _leave(self) -> str:
+        return LEAVE.place() if self.type in (self.organisation.optional_types or ()) else ""
 
     @cached_property
     def _look(self) -> Look:
@@ -188,7 +194,7 @@ class Writing:
         return merge_tags.values(
             contact, training_session=self.training_session, organisation=self.organisation, author=self.author,
             language=language, groups=self.groups, data=self.data, links=self.links(contact) if self.links else None,
-            receipt=receipts.place(),
+            receipt=RECEIPT.place(),
         )  # fmt: skip
 
 
@@ -197,7 +203,7 @@ def _found(values: Mapping[str, Any], name: str) -> str:
     return str(values.get(group, {}).get(key, ""))
 
 
-def _compiled(words: Words, language: str, look: Look, own_page: bool) -> _Letter:
+def _compiled(words: Words, language: str, look: Look, own_page: bool, leave: str) -> _Letter:
     subject, message = f"subject_{language}", f"message_{language}"
     if not words.subject.strip():
         raise UserMistake(N_("L'objet est vide."), subject)
@@ -207,9 +213,9 @@ def _compiled(words: Words, language: str, look: Look, own_page: bool) -> _Lette
         raise UserMistake(N_("Ce texte est trop long."), message)
     try:
         text = merge_tags.compiled(
-            letters.plain(words, language, own_page), field=f"text_{language}" if words.text.strip() else message
+            letters.plain(words, language, own_page, leave), field=f"text_{language}" if words.text.strip() else message
         )
-        html = merge_tags.compiled(letters.page(words, language, look, own_page), html=True, field=message)
+        html = merge_tags.compiled(letters.page(words, language, look, own_page, leave), html=True, field=message)
     except UserMistake as mistake:
         raise UserMistake(mistake.message, mistake.field or message, **mistake.values) from mistake
     typed = merge_tags.compiled(words.message, html=words.html, field=message)

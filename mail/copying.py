@@ -16,8 +16,9 @@ from sqlalchemy import select
 
 from errors import UserMistake
 from extensions import db
-from mail import headers, links, mime, receipts, tokens
+from mail import headers, links, mime, tokens
 from mail.compose import Draft, File
+from mail.own_address import ALL, LEAVE
 from mail.preface import Preface, language_of
 from models import Attachment, Email, EmailContent, Sender
 from models.words import N_
@@ -34,6 +35,7 @@ _TEXT_PART = re.compile(
     rb"(?:[^\r\n]+\r\n)*\r\n)" + _END,
     re.DOTALL,
 )
+_UNSUBSCRIBE = re.compile(rb"(?im)^List-Unsubscribe: <[!-~]{1,500}>")
 _PIXEL = re.compile(r'<img src="[^"<>]*/t/o/[a-z2-7]{20,80}\.gif" width="1" height="1" alt="" style="border:0">')
 
 
@@ -119,7 +121,14 @@ def text_of(skeleton: bytes) -> str:
 
 def unmarked(html: str) -> str:
     """The letter without what names one e-mail: no open pixel, its links as written, the place of a receipt kept."""
-    return receipts.unaddressed(links.unwrapped(_PIXEL.sub("", html)))
+    return with_places(links.unwrapped(_PIXEL.sub("", html)))
+
+
+def with_places(words: str) -> str:
+    """Words of an earlier e-mail with the places kept for a new e-mail's own addresses."""
+    for address in ALL:
+        words = address.moved(words, None)
+    return words
 
 
 def _with_preface(skeleton: bytes, preface: Preface) -> bytes:
@@ -141,16 +150,19 @@ def _with_pixel(skeleton: bytes, pixel_url: str | None) -> bytes:
 
 
 def _with_own_addresses(skeleton: bytes, message_id: str, measured: bool) -> bytes:
-    """Where the first letter asked to confirm its arrival, or has links that say they were followed, the copy has its
-    own; its Message-ID says whose."""
+    """Where the first letter held addresses of its own (to confirm it, to leave its type) or links that say they were
+    followed, the copy has its own; its Message-ID says whose."""
     html, text = html_of(skeleton), text_of(skeleton)
-    if not (receipts.asks(html + text) or links.rewrites(html)):
+    head = skeleton.partition(b"\r\n\r\n")[0].decode("ascii", "replace")
+    if not (any(address.stands_in(html + text + head) for address in ALL) or links.rewrites(html)):
         return skeleton
     email_id = tokens.read("mid", message_id.strip("<>").partition("@")[0])
     if email_id is None:
         return skeleton
-    new_text = receipts.readdressed(text, email_id)
-    new_html = links.readdressed(receipts.readdressed(html, email_id), email_id if measured else None)
+    new_html, new_text = links.readdressed(html, email_id if measured else None), text
+    for address in ALL:
+        new_html, new_text = address.moved(new_html, email_id), address.moved(new_text, email_id)
+    skeleton = _UNSUBSCRIBE.sub(lambda found: LEAVE.moved(found[0].decode(), email_id).encode(), skeleton, count=1)
     if new_text != text:
         part = _TEXT_PART.search(skeleton)
         assert part is not None

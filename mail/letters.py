@@ -44,6 +44,8 @@ _OWN_PAGE = {
     "fr": "Retrouver tous vos e-mails et documents de cette session",
     "en": "Find all your e-mails and documents of this session",
 }
+# … and of every letter of a type that people may leave
+_LEAVE = {"fr": "Ne plus recevoir ce type d'e-mails", "en": "Stop receiving this kind of e-mail"}
 _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
 
 
@@ -75,9 +77,12 @@ def _french(text: str) -> str:
     return released(french(hold(text, held)), held)
 
 
-def page(words: Words, language: str, look: Look = _HOUSE_LOOK, own_page: bool = False) -> str:
+def page(
+    words: Words, language: str, look: Look = _HOUSE_LOOK, own_page: bool = False, leave: str = ""
+) -> str:  # fmt: skip
     """The whole HTML of a letter, CSS inlined, its merge tags (and the layout's own) still to be filled. `own_page`
-    puts the address of the recipient's own page at its foot, where they have one and the words do not give it."""
+    puts the address of the recipient's own page at its foot, where they have one and the words do not give it; `leave`
+    that address, where its type can be left."""
     held: list[str] = []
     body = html_body.safe(words.message, held) if words.html else _blocks(hold(words.message, held), held)
 
@@ -88,18 +93,19 @@ def page(words: Words, language: str, look: Look = _HOUSE_LOOK, own_page: bool =
     document = render_template(
         "letters/layout.html", body=Markup(body), tag=tag, letter_language=language, look=look,
         own_page=_OWN_PAGE[language] if own_page and _OWN_TAG not in words.message else "",
+        leave=leave, leave_words=french(_LEAVE[language]) if language == "fr" else _LEAVE[language],
     )  # fmt: skip
     return released(_INLINER.inline(document), held)
 
 
-def plain(words: Words, language: str = "fr", own_page: bool = False) -> str:
+def plain(words: Words, language: str = "fr", own_page: bool = False, leave: str = "") -> str:
     """The plain-text part: the person's own, else what was typed without its marks, or the words of the HTML; at its
     foot what page() puts there."""
-    text = _plain(words, language)
-    if not own_page or _OWN_TAG in text:
-        return text
-    label = f"{_OWN_PAGE[language]}{' : ' if language == 'fr' else ': '}"
-    return f'{text}{{% if {_OWN_TAG} != "" %}}\n{label}{{{{ {_OWN_TAG} }}}}\n{{% endif %}}'
+    text, colon = _plain(words, language), " : " if language == "fr" else ": "
+    if own_page and _OWN_TAG not in text:
+        label = f"{_OWN_PAGE[language]}{colon}"
+        text = f'{text}{{% if {_OWN_TAG} != "" %}}\n{label}{{{{ {_OWN_TAG} }}}}\n{{% endif %}}'
+    return f"{text}\n{_LEAVE[language]}{colon}{leave}\n" if leave else text
 
 
 def _plain(words: Words, language: str) -> str:

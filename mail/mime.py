@@ -120,7 +120,16 @@ def build(
     message["Date"] = format_datetime(date.astimezone(UTC))
     message["Subject"] = one_line(draft.subject, "subject")
     message["To"] = Address(one_line(draft.name, "name"), local, domain)
+    for name, value in _leaving(draft).items():
+        message[name] = value
     return message
+
+
+def _leaving(draft: Draft) -> dict[str, str]:
+    """What tells mail programs how to leave this type of e-mail by one press (RFC 2369, 8058)."""
+    if not draft.leave_url:
+        return {}
+    return {"List-Unsubscribe": f"<{draft.leave_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def _constant(
@@ -207,6 +216,8 @@ def freeze(
         f"Subject: {subject_header(draft.subject)}\r\n"
         f"To: {mailbox(draft.name, to)}\r\n"
     ).encode()
+    for name, value in _leaving(draft).items():
+        head += f"{name}: {value}\r\n".encode()
     pieces = [head, mould[0], quoted_printable(draft.text)]
     if draft.html:
         pieces += [mould[1], quoted_printable(with_pixel(draft.html, pixel_url))]

@@ -15,11 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from extensions import db, on_commit, ring, settings
-from mail import announcing, links, mime, quarantine, receipts, tokens
+from mail import announcing, leaving, links, mime, tokens
 from mail.claims import Claimed, claim, due, engine  # noqa: F401  callers know them as the outbox's
 from mail.compose import Draft
 from mail.consent import Consent
 from mail.fold import Fact
+from mail.own_address import ALL, LEAVE, RECEIPT
 from mail.recipients import of_drafts
 from mail.settling import Settlement, settle  # noqa: F401  and these
 from mail.tracking import record
@@ -81,10 +82,11 @@ def post(
     public_ids = []
     held: list[Fact] = []
     for asked, email_id in zip(drafts, ids, strict=True):
-        draft, receipt = receipts.addressed(asked, email_id)
+        draft = _addressed(asked, email_id, leaving.may_leave(organisation, asked.type))
+        receipt = RECEIPT.place() in asked.text or RECEIPT.place() in asked.html
         if consent.links(draft):
             draft = replace(draft, html=links.rewritten(draft.html, email_id))
-        address_id, envelope, story = addresses[draft.recipient, draft.name]
+        address_id, envelope, held_back = addresses[draft.recipient, draft.name, str(draft.type)]
         content = freeze(
             draft,
             sender,
@@ -104,8 +106,8 @@ def post(
             email_id, content.skeleton, json.dumps(content.cuts), content.sha256, content.size, content.smtputf8,
         ))  # fmt: skip
         copies.attachment += [(email_id, n, file.filename, file.sha256) for n, file in enumerate(draft.files, 1)]
-        if story:
-            held.append(quarantine.not_sent(email_id, now, story))
+        if held_back:
+            held.append(held_back(email_id, now))
         else:
             copies.outbox.append((
                 email_id, organisation.id, sender.id, envelope, priority, QueueState.WAITING.value, first_try,
@@ -122,6 +124,19 @@ def post(
     record(held, connection)
     on_commit(lambda: ring("drain", "send"))
     return list(db.session.scalars(select(Email).where(Email.mailing_id == mailing_id).order_by(Email.id)))
+
+
+def _addressed(draft: Draft, email_id: int, may_leave: bool) -> Draft:
+    """The draft with the e-mail's own addresses in the places kept for them."""
+    html, words = draft.html, draft.text
+    for address in ALL:
+        place = address.place()
+        if place in html or place in words:
+            html, words = html.replace(place, address.of(email_id)), words.replace(place, address.of(email_id))
+    leave_url = LEAVE.of(email_id) if may_leave else ""
+    if html is draft.html and words is draft.text and not leave_url:
+        return draft
+    return replace(draft, html=html, text=words, leave_url=leave_url)
 
 
 def _of_mailing(organisation: Organisation, request_key: str) -> list[Email]:

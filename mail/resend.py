@@ -17,7 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 from documents import spaces
 from errors import Permanent, UserMistake
 from extensions import db
-from mail import anew, copying, headers, mime, outbox, preface, receipts, words_of_html
+from mail import anew, copying, headers, mime, outbox, preface, words_of_html
 from mail.compose import Draft
 from mail.copying import copied
 from mail.fold import Fact
@@ -176,7 +176,7 @@ def _without_files(draft: Draft, content: EmailContent) -> Draft:
         for cid, (sha256, media_type) in mime.images(content.skeleton, content.cuts).items()
         if cid == Logo(sha256, 0, media_type, 1, 1).cid
     ]
-    text = receipts.unaddressed(shown.text) if shown.text is not None else words_of_html.words_of(html)
+    text = copying.with_places(shown.text) if shown.text is not None else words_of_html.words_of(html)
     return replace(draft, html=html, text=text, files=(), logo=logos[0] if logos else None)
 
 

@@ -7,6 +7,7 @@ a worker holds it, the answer is no. Beside mail.outbox the only writer of outbo
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -111,4 +112,21 @@ def call_off_held() -> int:
     """
     gone = db.session.execute(text(_HELD), _WAITING).all()
     record([quarantine.not_sent(row.email_id, row.now, row.story) for row in gone])
+    return len(gone)
+
+
+_OF_TYPE = """
+DELETE FROM outbox_entry AS entry USING email, address
+WHERE entry.state = :waiting AND email.id = entry.email_id AND address.id = email.address_id
+  AND email.organisation_id = :organisation AND email.type = :type AND lower(entry.recipient) = :address
+RETURNING entry.email_id, clock_timestamp() AS now
+"""
+
+
+def call_off_type(organisation_id: int, address: str, type: str, fact: Callable[[int, datetime], Fact]) -> int:
+    """Take back what waits for an address that has left this type of e-mail, in the caller's transaction; `fact` says
+    why. Returns how many e-mails that were."""
+    values = {"organisation": organisation_id, "address": address, "type": type} | _WAITING
+    gone = db.session.execute(text(_OF_TYPE), values).all()
+    record([fact(row.email_id, row.now) for row in gone])
     return len(gone)

@@ -1,4 +1,4 @@
-"""Signed names for one e-mail: VERP return path, ENVID, Message-ID, open pixel, receipt, link.
+"""Signed names for one e-mail: VERP return path, ENVID, Message-ID, open pixel, receipt, link, leaving.
 
 A token is base32 in lower case (a mail system may change the case of any of them): 8 bytes of the e-mail's id and
 17 of HMAC-SHA256 (136 bits), each kind under a key of its own, so that one kind gives away nothing of another.
@@ -15,7 +15,7 @@ from extensions import settings
 
 _ID, _SIGNATURE = 8, 17
 LENGTH = (_ID + _SIGNATURE) * 8 // 5
-KINDS = ("verp", "envid", "mid", "pixel", "receipt", "link")
+KINDS = ("verp", "envid", "mid", "pixel", "receipt", "link", "leave")
 
 
 def _signature(secret: str, kind: str, payload: bytes) -> bytes:

@@ -19,6 +19,7 @@ from models.email import (
 from models.event import DeliveryEvent, InboundMessage
 from models.finding import Export, SavedView, Segment, SegmentMember
 from models.opportunity import Opportunity, RecipientSpace, SpaceVisit, Stage, StageChange
+from models.opt_out import LeftBy, OptOut
 from models.organisation import ApiToken, Organisation, User
 from models.pace import DrainBeat, PaceState
 from models.planning import (
@@ -44,7 +45,8 @@ __all__ = [
     "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup", "Auth", "Automation",
     "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact", "DeliveryEvent", "DeliveryState", "DkimKey",
     "Document", "DocumentKind", "DrainBeat", "Email", "EmailContent", "Enrolment", "Evaluation", "EvaluationMoment",
-    "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "Mailing", "Module", "OffReason", "Opportunity",
+    "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "LeftBy", "Mailing", "Module", "OffReason",
+    "Opportunity", "OptOut",
     "Organisation", "OutboxEntry", "PaceState", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
     "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState", "SavedView", "SeenMark", "Segment", "SegmentMember",
     "Security", "Sender", "SenderTrial", "ServerAway", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange",

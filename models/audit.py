@@ -61,6 +61,8 @@ class AuditAction(Word):
     EVENT_TOLD = ("event_told", N_("Évènement transmis"), AuditGroup.EMAILS)
     EVENT_REPEATED = ("event_repeated", N_("Évènement rejoué"), AuditGroup.EMAILS)
     ADDRESS_QUARANTINED = ("address_quarantined", N_("Adresse mise en quarantaine"), AuditGroup.EMAILS)
+    OPT_OUT_RESTORED = ("opt_out_restored", N_("Désinscription levée"), AuditGroup.EMAILS)
+    OPTIONAL_TYPES = ("optional_types", N_("Types à désinscription modifiés"), AuditGroup.SETTINGS)
     QUARANTINE_LIFTED = ("quarantine_lifted", N_("Quarantaine levée"), AuditGroup.EMAILS)
     OUTCOME_JUDGED = ("outcome_judged", N_("Issue corrigée par une personne"), AuditGroup.EMAILS)
     REPORT_READ_AGAIN = ("report_read_again", N_("Message reçu relu"), AuditGroup.EMAILS)

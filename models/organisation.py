@@ -39,6 +39,8 @@ class Organisation(Model):
     track_opens: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
     # …of those alone who said yes, and never of these types (EmailType values)
     track_by_consent: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
+    # types of e-mail that people may leave: EmailType values, or programs' own words; all others are transactional
+    optional_types: Mapped[list[str]] = mapped_column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
     untracked_types: Mapped[list[str]] = mapped_column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
     created_at: Mapped[created]
 

@@ -23,6 +23,8 @@ QUIET = {
     "auth.digest": "whether one gets the morning's summary oneself",
     "answers.answer": "the recipient's own act: kept with its moment in the evaluation",
     "answers.confirm": "the recipient's own act: kept with its moment in the evaluation",
+    "leaving.leave": "the recipient's own act: kept as an opt-out with its moment",
+    "leaving.back": "the recipient's own act: kept with its moment in the opt-out",
     "receipts.confirm": "the recipient's own act: kept as a fact of the e-mail",
     "billing.told": "a program's event: kept whole, with its source and moment, as an event",
     "segments.preview": "shows what a rule would hold, writes nothing",

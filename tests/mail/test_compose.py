@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from documents.blobs import Stored
 from errors import UserMistake
-from mail import compose, letters, merge_tags, receipts
+from mail import compose, letters, merge_tags
 from mail.compose import File, Writing
 from mail.letters import Words
+from mail.own_address import RECEIPT
 from models import Contact, Module, Organisation, TrainingSession, User
 from models.words import ContactKind
 
@@ -73,7 +74,7 @@ def test_every_tag_says_what_it_promises() -> None:
         "Léa", "Martin", "Léa Martin", "lea@example.org", "Mairie", "Accueil & écoute", "FOR-14",
         "du 1er au 3 décembre 2026", "mardi 1er décembre 2026", "9\u00a0h\u00a000", "jeudi 3 décembre 2026", "Rennes",
         "Atelier Cassiopée", "14, rue des Étoiles, 35000 Rennes", "02 99", "Anne Le Goff",
-        receipts.place(),
+        RECEIPT.place(),
     ]  # fmt: skip
 
 

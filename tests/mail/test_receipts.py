@@ -5,10 +5,11 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from extensions import db
-from mail import compose, mime, receipts, tokens
+from mail import compose, mime, tokens
 from mail.fold import Fact
 from mail.letters import Words
 from mail.outbox import post
+from mail.own_address import PLACE_TOKEN
 from mail.resend import Ask, resend
 from mail.tracking import record
 from models import Contact, Email, EmailContent
@@ -48,7 +49,7 @@ def test_each_email_has_its_own_address_in_both_parts(cassiopee: House, client: 
     html, words = said(email)
     for part in (html, words):
         assert f"http://localhost/t/r/{token(email)}" in part
-        assert receipts.PLACE_TOKEN not in part
+        assert PLACE_TOKEN not in part
     assert "accusé de réception demandé" in _detail(client, cassiopee, email)
 
 
@@ -92,9 +93,9 @@ def test_other_tokens_open_nothing(cassiopee: House, client: Browser) -> None:
 
 
 def test_the_preview_leads_to_a_page_that_says_so(cassiopee: House, client: Browser) -> None:
-    client.get(f"/t/r/{receipts.PLACE_TOKEN}")
+    client.get(f"/t/r/{PLACE_TOKEN}")
     assert "Ceci est un aperçu" in client.text() and not client.html.xpath("//form")
-    client.get(f"/t/r/{receipts.PLACE_TOKEN}?language=en")
+    client.get(f"/t/r/{PLACE_TOKEN}?language=en")
     assert "This is a preview" in client.text()
 
 
