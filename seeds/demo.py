@@ -27,6 +27,7 @@ from seeds import (
     enclosed,
     finding,
     mistyped,
+    news,
     opportunities,
     paces,
     practice_webhook,
@@ -150,8 +151,11 @@ def _cassiopee(organisation: Organisation) -> None:
     draft = _session(organisation, TITLES[13][0], "", None, 0, "", today)
     draft.state, draft.notes = SessionState.DRAFT, "En attente de l'accord de l'entreprise."
     db.session.flush()
-    examples, theirs_too = _examples(organisation, chance, companies[0], today)
-    documents.describe(organisation, [theirs, *(made for made, _some in plans), examples])
+    of_reasons = [(one.first, one.last, one.local) for one in reasons.PEOPLE]
+    examples, theirs_too = _examples(organisation, chance, companies[0], today, reasons.SESSION, of_reasons)
+    of_news = [(first, last, f"{plain(first)}.{plain(last)}") for first, last, _story in news.PEOPLE]
+    told, told_too = _examples(organisation, chance, companies[1], today, news.SESSION, of_news)
+    documents.describe(organisation, [theirs, *(made for made, _some in plans), examples, told])
     opportunities.keep(organisation, companies, today)
     _history(organisation, plans, chance)
     documents.fill(organisation, plans)
@@ -159,21 +163,24 @@ def _cassiopee(organisation: Organisation) -> None:
     quarantine.keep(organisation)
     quarantine.complain(organisation)
     mistyped.keep(organisation, companies[0], [plans[6][0], plans[10][0]])
+    news.keep(organisation, told, told_too, lambda run, one, at: _files("convocation", run, one, at))
     reasons.keep(organisation, examples, theirs_too, lambda run, one, at: _files("convocation", run, one, at))
     enclosed.keep(organisation, plans[7][0], trainers[1])
     returns.wait(organisation)
 
 
 def _examples(
-    organisation: Organisation, chance: random.Random, company: Contact, today: date
-) -> tuple[TrainingSession, list[Contact]]:
-    """The session whose every e-mail failed, or waits, for another reason, and its learners in their order."""
+    organisation: Organisation, chance: random.Random, company: Contact, today: date, title: str,
+    people: Sequence[tuple[str, str, str]],
+) -> tuple[TrainingSession, list[Contact]]:  # fmt: skip
+    """A session whose every e-mail shows another thing that can become of one, and its learners in their order."""
     learners = [
-        _contact(organisation, ContactKind.LEARNER, one.first, one.last, f"{one.local}@{_DOMAIN}", chance, company)
-        for one in reasons.PEOPLE
+        _contact(organisation, ContactKind.LEARNER, first, last, f"{local}@{_DOMAIN}", chance, company)
+        for first, last, local in people
     ]
     db.session.flush()
-    run = _session(organisation, reasons.SESSION, f"EXE-{today:%Y-%m}", 12, 1, PLACES[1], today)
+    number = 1 if title == reasons.SESSION else 2
+    run = _session(organisation, title, f"EXE-{today:%Y-%m}-{number}", 12, 1, PLACES[1], today)
     training.enrol(run, learners)
     return run, learners
 

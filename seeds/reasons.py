@@ -6,24 +6,18 @@ until the cause is put right, and a resend to the address without the word arriv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import select
+from datetime import UTC, datetime
 
 import mail
-from extensions import db
-from mail.compose import Draft, File
-from models import Address, Contact, Organisation, Sender, TrainingSession, User
-from models.words import EventKind, Reason, Role
-from seeds import quarantine
+from models import Contact, Organisation, TrainingSession
+from models.words import EventKind, Reason
+from seeds import examples, quarantine
 from seeds.bulk import plain
-from seeds.load import Loader, Plan
 from seeds.stories import STORIES, Step, Story, accepted, bounced, refused
 
 SESSION = "Exemples : un e-mail par motif"
-_DOMAIN = "courrier.example"
 
 
 @dataclass(frozen=True)
@@ -101,37 +95,12 @@ PEOPLE = (*EXAMPLES, SUPPRESSED, UNCERTAIN)
 
 
 def keep(
-    organisation: Organisation, run: TrainingSession, learners: Sequence[Contact],
-    files: Callable[[TrainingSession, Contact, datetime], tuple[File, ...]],
+    organisation: Organisation, run: TrainingSession, learners: Sequence[Contact], files: examples.FilesOf
 ) -> None:  # fmt: skip
     """Write to those `learners`, PEOPLE in their order, about `run`. `files` makes what goes with a convocation."""
-    sender = db.session.scalars(select(Sender).where(Sender.organisation_id == organisation.id)).one()
-    by = db.session.scalars(
-        select(User).where(User.organisation_id == organisation.id, User.role == Role.STAFF)
-    ).one()  # fmt: skip
-    addresses = [
-        Address(organisation_id=organisation.id, address=one.email, name=one.name, domain=_DOMAIN) for one in learners
-    ]
-    db.session.add_all(addresses)
-    db.session.flush()
-    start = datetime.now(UTC) - timedelta(hours=5)
-    moments = [start + timedelta(seconds=20 * number) for number in range(len(PEOPLE))]
-    plans = [
-        Plan(_draft(organisation, run, learner, files(run, learner, at)), address.id, at, example.story, 0.5)
-        for example, learner, address, at in zip(PEOPLE, learners, addresses, moments, strict=True)
-    ]
-    db.session.commit()
-    with Loader(organisation, sender, by) as loader:
-        loader.write(plans)
+    examples.write(organisation, run, learners, [one.story for one in PEOPLE], files)
     quarantine.keep(organisation)
     held = learners[PEOPLE.index(SUPPRESSED)]
-    draft = _draft(organisation, run, held, files(run, held, datetime.now(UTC)))
+    draft = examples.draft(organisation, run, held, files(run, held, datetime.now(UTC)))
+    sender, by = examples.people_of(organisation)
     mail.post([draft], organisation=organisation, sender=sender, by=by, request_key="seed suppressed")
-
-
-def _draft(organisation: Organisation, run: TrainingSession, learner: Contact, files: tuple[File, ...]) -> Draft:
-    text = f"Bonjour {learner.first_name},\n\nVoici votre convocation à « {run.title} ».\n\n{organisation.name}\n"
-    html = "".join(f"<p>{line}</p>" for line in text.splitlines() if line)
-    return Draft(
-        learner.email, learner.name, learner.id, run.id, "convocation", f"Convocation : {run.title}", html, text, files
-    )  # fmt: skip

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from mail.fold import Fact, Folded, fold, key
 from mail.tracking import parameters
@@ -32,11 +33,13 @@ class Step:
     words: str | None = None
     attempt: int | None = None
     next_in: float | None = None
+    said: tuple[tuple[str, str], ...] = ()  # what else its data hold
 
     def fact(self, email_id: int, at: datetime, number: int) -> Fact:
         """The fact of that e-mail."""
         name = f"attempt {self.attempt} seed" if self.attempt else f"seed {number}"
-        data = {"next_attempt_in": self.next_in} if self.next_in else None
+        data: dict[str, Any] | None = {**dict(self.said), **({"next_attempt_in": self.next_in} if self.next_in else {})}
+        data = data or None
         host = _HOST if self.source == "smtp" else None
         return Fact(
             email_id, self.kind, self.source, name, at, self.reason, self.attempt, self.code, self.enhanced,

@@ -33,9 +33,9 @@ from models import (
     User,
 )
 from models.domain_check import SendingDomain
-from models.words import ContactKind, Reason, ReturnPath, Role, Status
+from models.words import ContactKind, EventKind, Reason, ReturnPath, Role, Status
 from people import accounts, training
-from seeds import bulk, demo, mistyped, reasons
+from seeds import bulk, demo, mistyped, news, reasons
 from seeds.stories import STORIES
 from tests.conftest import House
 
@@ -183,6 +183,20 @@ def test_the_demo_has_an_example_of_every_reason(app: Flask) -> None:
     held = quarantine.quarantined(run.organisation_id, [people[email.address_id].address for email in emails])
     dead = {email.address_id for email in emails if email.reason and email.reason.address_dead}
     assert held == {people[address_id].address for address_id in dead}
+
+
+def test_the_demo_shows_every_kind_of_news(app: Flask) -> None:
+    demo.make()
+    run = db.session.scalars(select(TrainingSession).where(TrainingSession.title == news.SESSION)).one()
+    emails = db.session.scalars(select(Email).where(Email.training_session_id == run.id).order_by(Email.id)).all()
+    assert len(emails) == len(news.PEOPLE)
+    for email in emails:
+        check(email)
+    theirs = select(DeliveryEvent.kind).where(DeliveryEvent.email_id.in_([email.id for email in emails]))
+    kinds = set(db.session.scalars(theirs))
+    elsewhere = {EventKind.DEFERRED, EventKind.REFUSED, EventKind.NOT_SENT, EventKind.BOUNCED, EventKind.RESENT}
+    assert kinds | elsewhere | {EventKind.COPIED} >= set(EventKind)
+    assert {email.status for email in emails} == {Status.SENT, Status.DELIVERED, Status.OPENED}
 
 
 def test_the_demos_quarantine_is_what_its_history_says(app: Flask) -> None:
