@@ -121,7 +121,8 @@ WITH RECURSIVE {_QUEUES}, {_LIMITS}, served AS (
   LEFT JOIN held AS way
     ON way.account_id = coalesce(sender.account_id, {HOUSE}) AND way.domain = lane AND lane <> ''
   WHERE sender.paused_at IS NULL AND sender.id <> ALL (%(resting)s::bigint[])
-    AND coalesce(sender.account_id, {HOUSE}) <> ALL (%(full)s::bigint[]) AND queue.priority <= %(least)s
+    AND coalesce(sender.account_id, {HOUSE}) <> ALL (%(full)s::bigint[])
+    AND (queue.priority = 0 OR NOT %(urgent)s AND coalesce(sender.account_id, {HOUSE}) <> ALL (%(busy)s::bigint[]))
     AND (account.room IS NOT NULL OR account_limit.rate IS NULL)
     AND (way.room IS NOT NULL OR (way_limit.rate IS NULL AND way_limit.lines IS NULL))
 ), met AS (
@@ -220,13 +221,14 @@ UPDATE outbox_entry SET lane = {_DOMAIN} WHERE email_id = ANY (ARRAY(SELECT emai
 
 
 def claim(
-    owner: str, limit: int, resting: Sequence[int] = (), full: Sequence[int | None] = (), urgent: bool = False
-) -> list[Claimed]:
+    owner: str, limit: int, resting: Sequence[int] = (), *, full: Sequence[int | None] = (),
+    busy: Sequence[int | None] = (), urgent: bool = False,
+) -> list[Claimed]:  # fmt: skip
     """Take up to `limit` due e-mails by lease, interactive before bulk, organisations in turn; committed.
 
     Senders that are paused or `resting` (their server just failed to answer) are passed over, as are the accounts in
-    `full` (None: the house's). `urgent`: interactive ones alone. What accounts and recipient domains may send now is
-    taken from their pace.
+    `full` (None: the house's); those in `busy`, or with `urgent` all of them, give interactive ones alone. What
+    accounts and recipient domains may send now is taken from their pace.
     """
     values = {
         "owner": owner,
@@ -234,7 +236,8 @@ def claim(
         "house": settings().mail_per_minute,
         "resting": list(resting),
         "full": [account or HOUSE for account in full],
-        "least": 0 if urgent else 1,
+        "busy": [account or HOUSE for account in busy],
+        "urgent": urgent,
         "seed": secrets.randbits(62),
     }
     jobs: list[Claimed] = []

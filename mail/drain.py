@@ -155,25 +155,28 @@ class Drain:
         lines = max(4, sum(len(lane.talks) for lane in self.lines.lanes.values()))
         target = max(lines, min(self.config.drain_batch, max(self._rate, self._recent)))
         ready = sum(len(lane.ready) for lane in self.lines.lanes.values())
-        if 2 * ready > target:
+        urgent = 2 * ready > target
+        if urgent and ready <= max(self._rate, self._recent):
             return
         if now - self._known_at > _KNOWN:
             self._known_at = now
             self.paths.clear()
-        full = [id for id, lane in self.lines.lanes.items() if self._full(lane, target, now)]
-        self.looking = self.clerk.submit(self._claim, target - ready, full, set(self.paths))
+        # What is at hand on a slow server is enough for seconds: who is in a hurry is asked for all the same.
+        busy = [id for id, lane in self.lines.lanes.items() if len(lane.ready) > max(4 * len(lane.talks), target // 2)]
+        full = [id for id, lane in self.lines.lanes.items() if self._full(lane, now)]
+        look = partial(claims.claim, self.owner, wanted := lines if urgent else target - ready)
+        look = partial(look, full=full, busy=busy, urgent=urgent)
+        self.looking = self.clerk.submit(self._claim, wanted, look, set(self.paths))
         self.looking.add_done_callback(lambda _: self.lines.rouse())
 
-    def _full(self, lane: Lane, target: int, now: float) -> bool:
-        """Whether an account takes nothing more for now: it rests, has no line, or more than its lines can carry."""
-        if now < lane.rest_until or not (lane.talks or lane.opening or self.lines.room(lane) > 0):
-            return True
-        return len(lane.ready) > max(4 * len(lane.talks), target // 2)
+    def _full(self, lane: Lane, now: float) -> bool:
+        """Whether an account takes nothing at all for now: it rests, or has no line."""
+        return now < lane.rest_until or not (lane.talks or lane.opening or self.lines.room(lane) > 0)
 
-    def _claim(self, wanted: int, full: list[int | None], known: set[int]) -> _Claim:
+    def _claim(self, wanted: int, look: Callable[[], list[Claimed]], known: set[int]) -> _Claim:
         """In the clerk's thread."""
         with self.app.app_context():
-            jobs = claims.claim(self.owner, wanted, full=full)
+            jobs = look()
             unknown = {job.sender_id for job in jobs} - known
             paths = {}
             if unknown:
@@ -264,8 +267,10 @@ class Drain:
 
     def _cannot_open(self, lane: Lane, error: CannotOpen) -> None:
         """No line at all: the first e-mail says so in its history, the others wait uncounted. A refused password stops
-        every sender of the account."""
-        self.pace.heard(lane.account, "", error.reply, False)
+        every sender of the account. Where other lines carry on, only the pace is told."""
+        self.pace.heard(lane.account, "", error.reply, False, len(lane.talks))
+        if lane.talks or lane.opening:
+            return
         if error.phase == "auth" and error.reply and error.reply.permanent:
             why = f"{error.reply.code} {error.reply.text}"
             self._stop(lambda: outbox.pause_account(lane.account.id, why))

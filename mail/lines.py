@@ -66,7 +66,7 @@ class Manners:
 
 class Lines:
     """`take(lane)` gives the next envelope or None, `report(lane, outcome)` is told each outcome, `shut(lane, error)`
-    that no line at all could be opened, `opened(id)` that one was; `allowed(account)` says how
+    that a line could not be opened, perhaps the only one, `opened(id)` that one was; `allowed(account)` says how
     many may be held now."""
 
     def __init__(
@@ -231,7 +231,7 @@ class Lines:
             lane.most, lane.most_until = max(1, len(lane.talks)), now + REST
             if not lane.talks and not lane.opening:
                 lane.rest_until = now + REST
-                self.shut(lane, error)
+            self.shut(lane, error)
             return
         account = lane.account
         self._answers(account.id)

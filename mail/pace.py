@@ -81,9 +81,12 @@ class Pace:
             return 0.0
         return max(0.0, self._until.get((job.account_id or HOUSE, job.domain), 0.0) - time.monotonic())
 
-    def heard(self, account: Limited, domain: str, reply: Reply | None, accepted: bool) -> None:
+    def heard(
+        self, account: Limited, domain: str, reply: Reply | None, accepted: bool, open_now: int = 0
+    ) -> None:  # fmt: skip
         """Told after each outcome. `domain` is the recipient's; "" where no session was to be had (greeting, AUTH).
-        `reply` is what decided (None: the line broke). Where it asks to slow down, all workers are told at once."""
+        `reply` is what decided (None: the line broke), `open_now` how many lines this worker had open when a greeting
+        refused one more. Where it asks to slow down, all workers are told at once."""
         key = account.id or HOUSE
         if accepted:
             self._sent[key] += 1
@@ -96,8 +99,9 @@ class Pace:
             return
         self._until[key, domain] = now + MOMENT
         self._untold[key, domain] = slowing.Slowed(
-            key, domain, f"{reply.code} {reply.text}", self._lately.rate(key, domain), self._lately.rate(key, None)
-        )
+            self.owner, key, domain, f"{reply.code} {reply.text}", self._lately.rate(key, domain),
+            self._lately.rate(key, None), open_now,
+        )  # fmt: skip
         self._tell()
 
     def beat(self, lines: Mapping[int | None, int]) -> None:

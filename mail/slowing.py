@@ -26,14 +26,17 @@ _ADDRESS = re.compile(r"[^\s<>\"@]{1,100}@[^\s<>\"]{1,200}")
 
 @dataclass(frozen=True)
 class Slowed:
-    """A server asked to slow down: `account` (0: the house's), the recipient's `domain` ("" for a greeting), the
-    server's words, and how many messages a minute this worker sent to that domain and over the account."""
+    """A server asked the worker `owner` to slow down: `account` (0: the house's), the recipient's `domain` ("" for a
+    greeting), the server's words, how many messages a minute this worker sent to that domain and over the account,
+    and, of a greeting, how many lines it had open (0: not known)."""
 
+    owner: str
     account: int
     domain: str
     words: str
     domain_rate: float
     account_rate: float
+    open_now: int = 0
 
 
 def slow(asked: Slowed) -> None:
@@ -42,7 +45,7 @@ def slow(asked: Slowed) -> None:
         know(connection, [asked.account])
         account = _locked(connection, asked.account, "")
         domain = _locked(connection, asked.account, asked.domain) if asked.domain else None
-        seen = connection.execute(_DRAINS, {"key": asked.account, "domain": asked.domain}).one()
+        seen = connection.execute(_DRAINS, {"key": asked.account, "domain": asked.domain, "owner": asked.owner}).one()
         workers = max(1, seen.workers)
         if domain is not None and not _just_slowed(domain):
             _halve(
@@ -53,7 +56,7 @@ def slow(asked: Slowed) -> None:
             many = asked.domain and seen.other_domains
             _halve(
                 connection, account, asked.words, rate=max(asked.account_rate * workers, 2 * SLOWEST) if many else None,
-                lines=account.connections, open_now=seen.lines,
+                lines=account.connections, open_now=asked.open_now and asked.open_now + seen.others,
             )  # fmt: skip
 
 
@@ -80,7 +83,8 @@ def _halve(
     connection: Connection, row: Row[Any], words: str, *, rate: float | None, lines: int, open_now: int = 0,
     stop: bool = False,
 ) -> None:  # fmt: skip
-    """Write a halving. `rate` and `lines` are what is whole where nothing is set; `open_now`: lines that were open."""
+    """Write a halving. `rate` and `lines` are what is whole where nothing is set; `open_now`: how many lines were
+    open when one more was refused."""
     values: dict[str, Any] = {
         "key": row.account_id,
         "domain": row.domain,
@@ -99,8 +103,8 @@ def _halve(
         now = min(whole, values["slowed_rate"] or whole)
         values |= {"whole_rate": whole, "slowed_rate": halved(now, min(SLOWEST, whole))}
     whole = float(row.configured_lines or lines)
-    now = min(whole, level(row, "lines", whole) or whole, max(1, open_now) if open_now else whole)
-    values |= {"whole_lines": whole, "slowed_lines": halved(now, FEWEST)}
+    now = halved(min(whole, level(row, "lines", whole) or whole), FEWEST)
+    values |= {"whole_lines": whole, "slowed_lines": max(FEWEST, min(now, open_now)) if open_now else now}
     connection.execute(_HALVE, values)
 
 
@@ -158,7 +162,7 @@ _KNOW = text(
     ") AS known WHERE NOT EXISTS (SELECT FROM pace WHERE account_id = known.id AND domain = '') ON CONFLICT DO NOTHING"
 )
 _DRAINS = text(
-    "SELECT count(*) AS workers, coalesce(sum(lines), 0)::int AS lines, EXISTS ("
+    "SELECT count(*) AS workers, coalesce(sum(lines) FILTER (WHERE owner <> :owner), 0)::int AS others, EXISTS ("
     "  SELECT FROM pace WHERE account_id = :key AND domain NOT IN ('', :domain) "
     f"  AND slowed_at > now() - interval '{_MANY_DOMAINS} seconds') AS other_domains "
     f"FROM drain WHERE account_id = :key AND seen_at > now() - interval '{ALIVE} seconds'"

@@ -121,7 +121,10 @@ def test_an_account_that_is_full_or_paused_keeps_nobody_else_waiting(cassiopee, 
     cassiopee.sender.account_id = own
     queue(cassiopee, 100, age=3600)
     queue(boreale, 100, age=1)
+    (urgent,) = ask(cassiopee, "zoe@client.example")
     assert {job.organisation_id for job in take(20, full=[own])} == {boreale.id}
+    found = take(20, busy=[own])
+    assert found[0].email_id == urgent.id and {job.organisation_id for job in found[1:]} == {boreale.id}
     cassiopee.sender.account_id = None
     db.session.execute(text("UPDATE sender SET paused_at = now() WHERE id = :id"), {"id": cassiopee.sender.id})
     db.session.commit()
@@ -130,8 +133,8 @@ def test_an_account_that_is_full_or_paused_keeps_nobody_else_waiting(cassiopee, 
 
 def blocks(**values) -> int:
     """Blocks that a claim touches which finds nothing."""
-    common = {"owner": "w", "lease": 30, "house": None, "resting": [], "full": [], "least": 1, "seed": 1, "limit": 50}
-    values = common | values
+    nobody = {"resting": [], "full": [], "busy": [], "urgent": False}
+    values = {"owner": "w", "lease": 30, "house": None, "seed": 1, "limit": 50} | nobody | values
     with claims.engine().connect() as connection:
         (plan,) = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {claims._CLAIM}", values).one()
     (plan,) = json.loads(plan) if isinstance(plan, str) else plan

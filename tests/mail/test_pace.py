@@ -98,15 +98,15 @@ def test_a_greeting_that_refuses_halves_the_lines_of_all_once_a_moment(house):
     assert state().slowed_at is None and state().words == ""
 
 
-def test_lines_that_were_open_are_what_is_halved(house):
-    pace = Pace("a")
-    pace.lines(house)
-    pace.beat({None: 2})
-    db.session.execute(text("UPDATE drain SET lines = 2"))
+def test_no_more_lines_are_left_than_were_open_when_one_was_refused(house):
+    one, two = Pace("a"), Pace("b")
+    one.lines(house)
+    one.beat({None: 1})
+    db.session.execute(text("UPDATE drain SET lines = 1"))
     db.session.commit()
-    pace.heard(house, "", BUSY, False)
-    pace.beat({None: 1})
-    assert pace.lines(house) == 1
+    two.lines(house)
+    two.heard(house, "", BUSY, False, 1)
+    assert state().slowed_lines == 2  # the other's line and its own
 
 
 def test_a_throttled_domain_is_halved_and_rests_for_a_moment(house, cassiopee):
