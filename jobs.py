@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import webhooks
 from documents import runs
@@ -16,6 +17,8 @@ from history import export_jobs, export_work
 from mail import bulk_resend, inbound, mailbox, marks, outbox, trials
 from mail.domain_checks import check_due
 from mail.drain import drain as run_drain
+from mail.providers import ledger, poller
+from mail.providers import trials as provider_trials
 from planning import alerts, digest, events, plans
 
 _stop_asked = False
@@ -37,6 +40,7 @@ def sweep() -> None:
     """Free what dead workers held; ring for what no ring announced."""
     outbox.sweep()
     webhooks.sweep()
+    ledger.sweep()
 
 
 def poll_mailboxes() -> None:
@@ -52,6 +56,27 @@ def judge_marks() -> None:
 def forget_reports() -> None:
     """Delete what came back long ago and changed nothing."""
     inbound.forget()
+
+
+def apply_provider_calls() -> None:
+    """Read what providers told, and look again at what waits for its e-mail."""
+    ledger.apply()
+
+
+def poll_providers() -> None:
+    """Ask providers for the events that no webhook told."""
+    worker = os.getppid()
+    poller.poll_due(lambda: _stop_asked or os.getppid() != worker)
+
+
+def try_provider(account_id: int) -> None:
+    """Call our own address as that account's provider would."""
+    provider_trials.send(account_id, datetime.now(UTC))
+
+
+def prune_providers() -> None:
+    """Forget what providers told long ago; the facts stay."""
+    ledger.prune()
 
 
 def _sweeping() -> Callable[[], bool]:
@@ -178,6 +203,8 @@ SCHEDULE = (
     ("check_domains", "work", 900),
     ("try_senders", "inbound", 60),
     ("prune_webhooks", "work", 3600),
+    ("poll_providers", "work", 60),
+    ("prune_providers", "work", 3600),
     ("forget_drafts", "work", 3600),
     ("forget_reports", "work", 3600),
 )

@@ -53,6 +53,8 @@ SITE_MAP = {
     "tokens": "/settings/tokens",
     "billing_sources": "/settings/billing",
     "billing": "/inbound",
+    "providers": "/settings/providers",
+    "provider_calls": "/inbound",
     "webhooks": "/settings/webhooks",
     "audit": "/settings/audit",
     "api": "/api/v1",

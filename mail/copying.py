@@ -20,6 +20,7 @@ from mail import headers, links, mime, tokens
 from mail.compose import Draft, File
 from mail.own_address import ALL, LEAVE
 from mail.preface import Preface, language_of
+from mail.providers import marking
 from models import Attachment, Email, EmailContent, Sender
 from models.words import N_
 
@@ -36,14 +37,16 @@ _TEXT_PART = re.compile(
     re.DOTALL,
 )
 _UNSUBSCRIBE = re.compile(rb"(?im)^List-Unsubscribe: <[!-~]{1,500}>")
+# What a provider's events lead back by: the first letter's own.
+_MARKS = re.compile(rb"(?im)^(?:" + "|".join(sorted(marking.NAMES)).encode() + rb"):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
 _PIXEL = re.compile(r'<img src="[^"<>]*/t/o/[a-z2-7]{20,80}\.gif" width="1" height="1" alt="" style="border:0">')
 
 
 def copied(
     skeleton: bytes, cuts: list[list[Any]], draft: Draft, *, message_id: str, pixel_url: str | None, date: datetime,
-    preface: Preface | None = None, read_blob: mime.ReadBlob | None = None,
+    preface: Preface | None = None, read_blob: mime.ReadBlob | None = None, extra: Iterable[tuple[str, str]] = (),
 ) -> mime.Frozen:  # fmt: skip
-    """The bytes of a stored message for draft.recipient, with another Message-ID, Date and open pixel.
+    """The bytes of a stored message for draft.recipient, with another Message-ID, Date, open pixel and provider's mark.
 
     Raises UserMistake where a preface has no place in it (a message that this house did not write).
     """
@@ -60,6 +63,8 @@ def copied(
         line = name + b": " + value.encode()
         found = re.search(rb"(?im)^" + name + rb":[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", head)
         head = head[: found.start()] + line + head[found.end() :] if found else line + b"\r\n" + head
+    head = _MARKS.sub(b"", head + b"\r\n").removesuffix(b"\r\n")
+    head += b"".join(f"\r\n{name}: {value}".encode() for name, value in extra)
     made = head + blank + body
     shift = len(made) - len(skeleton)  # all that changed stands before the first attachment
     moved = [[offset + shift, sha256] for offset, sha256 in cuts]
@@ -72,12 +77,14 @@ def copier(
     """The `freeze` of mail.post that copies what `content_of` says a draft repeats."""
 
     def freeze(
-        draft: Draft, _sender: Sender, *, message_id: str, pixel_url: str | None, date: datetime, **_: Any
-    ) -> mime.Frozen:
+        draft: Draft, _sender: Sender, *, message_id: str, pixel_url: str | None, date: datetime,
+        extra: Iterable[tuple[str, str]] = (), **_: Any,
+    ) -> mime.Frozen:  # fmt: skip
         kept = content_of(draft)
         return copied(
-            kept.skeleton, kept.cuts, draft, message_id=message_id, pixel_url=pixel_url, date=date, preface=preface
-        )
+            kept.skeleton, kept.cuts, draft, message_id=message_id, pixel_url=pixel_url, date=date, preface=preface,
+            extra=extra,
+        )  # fmt: skip
 
     return freeze
 

@@ -203,9 +203,9 @@ class _Sender:
 
 def freeze(
     draft: Draft, sender: SenderLike, *, message_id: str, pixel_url: str | None, date: datetime,
-    read_blob: ReadBlob = blobs.read,
+    read_blob: ReadBlob = blobs.read, extra: Iterable[tuple[str, str]] = (),
 ) -> Frozen:  # fmt: skip
-    """The exact bytes of one message. Raises UserMistake for what may not stand in a header."""
+    """The exact bytes of one message, with `extra` headers. Raises UserMistake for what may not stand in a header."""
     to, smtputf8 = wire_address(draft.recipient)
     logo = _logo(draft)
     mould = _mould(sender.name, sender.address, sender.reply_to or "", bool(draft.html), logo,
@@ -215,6 +215,7 @@ def freeze(
         f"Date: {format_datetime(date.astimezone(UTC))}\r\n"
         f"Subject: {subject_header(draft.subject)}\r\n"
         f"To: {mailbox(draft.name, to)}\r\n"
+        + "".join(f"{name}: {one_line(value)}\r\n" for name, value in extra)
     ).encode()
     for name, value in _leaving(draft).items():
         head += f"{name}: {value}\r\n".encode()

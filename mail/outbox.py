@@ -21,6 +21,7 @@ from mail.compose import Draft
 from mail.consent import Consent
 from mail.fold import Fact
 from mail.own_address import ALL, LEAVE, RECEIPT
+from mail.providers import marking
 from mail.recipients import of_drafts
 from mail.settling import Settlement, settle  # noqa: F401  and these
 from mail.tracking import record
@@ -63,13 +64,15 @@ def post(
     mailing = connection.execute(
         text(
             "INSERT INTO mailing (organisation_id, request_key, requested_by_id) VALUES (:o, :k, :u) "
-            f"ON CONFLICT (organisation_id, request_key) DO NOTHING RETURNING id, {announcing.LISTENED}"
+            f"ON CONFLICT (organisation_id, request_key) DO NOTHING RETURNING id, {announcing.LISTENED}, "
+            f"{marking.ASKED}"
         ),
-        {"o": organisation.id, "k": request_key, "u": by.id if by else None},
+        {"o": organisation.id, "k": request_key, "u": by.id if by else None, "account": sender.account_id},
     ).one_or_none()
     if mailing is None:
         return _of_mailing(organisation, request_key)
-    mailing_id, listened = mailing
+    mailing_id, listened, providers, host = mailing
+    marked = marking.chosen(providers, host or settings().mail_server)
     now = connection.execute(text("SELECT now()")).scalar_one()
     first_try = max(now, send_at or now)
     ids = connection.execute(
@@ -93,6 +96,7 @@ def post(
             message_id=message_id(email_id, sender),
             pixel_url=pixel_url(email_id) if consent.opens(draft) else None,
             date=first_try,
+            **({"extra": marking.headers(marked, email_id)} if marked else {}),
         )
         public_ids.append(public_id("E", 12))
         copies.email.append((

@@ -33,6 +33,7 @@ from models.planning import (
     Rule,
     TrainingType,
 )
+from models.provider import ProviderAccount, ProviderCall, ProviderEvent
 from models.resend_run import Left, ResendRow, ResendRun, RowOutcome, RunState
 from models.sender_trial import SenderTrial, TrialPhase, TrialTrouble
 from models.sighting import SeenMark, Sighting
@@ -47,7 +48,8 @@ __all__ = [
     "Document", "DocumentKind", "DrainBeat", "Email", "EmailContent", "Enrolment", "Evaluation", "EvaluationMoment",
     "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "LeftBy", "Mailing", "Module", "OffReason",
     "Opportunity", "OptOut",
-    "Organisation", "OutboxEntry", "PaceState", "PlanState", "PlannedEmail", "Programme", "RecipientSpace",
+    "Organisation", "OutboxEntry", "PaceState", "PlanState", "PlannedEmail", "Programme",
+    "ProviderAccount", "ProviderCall", "ProviderEvent", "RecipientSpace",
     "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState", "SavedView", "SeenMark", "Segment", "SegmentMember",
     "Security", "Sender", "SenderTrial", "ServerAway", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange",
     "Suppression", "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "TrialPhase",

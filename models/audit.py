@@ -139,6 +139,11 @@ class AuditAction(Word):
     WEBHOOK_RESUMED = ("webhook_resumed", N_("Webhook remis en marche"), AuditGroup.SETTINGS)
     WEBHOOK_TRIED = ("webhook_tried", N_("Webhook essayé"), AuditGroup.SETTINGS)
     WEBHOOK_RESENT = ("webhook_resent", N_("Appels d'un webhook refaits"), AuditGroup.SETTINGS)
+    PROVIDER_CREATED = ("provider_created", N_("Fournisseur créé"), AuditGroup.SETTINGS)
+    PROVIDER_CHANGED = ("provider_changed", N_("Clés d'un fournisseur changées"), AuditGroup.SETTINGS)
+    PROVIDER_TRIED = ("provider_tried", N_("Fournisseur essayé"), AuditGroup.SETTINGS)
+    PROVIDER_SWITCHED = ("provider_switched", N_("Fournisseur écouté ou non"), AuditGroup.SETTINGS)
+    PROVIDER_DELETED = ("provider_deleted", N_("Fournisseur supprimé"), AuditGroup.SETTINGS)
     WEBHOOK_DELETED = ("webhook_deleted", N_("Webhook supprimé"), AuditGroup.SETTINGS)
 
 

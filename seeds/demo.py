@@ -38,6 +38,7 @@ from seeds import (
 )
 from seeds import domains as sending_domains
 from seeds import plans as planned
+from seeds import providers as sending_providers
 from seeds.bulk import plain
 from seeds.load import Loader, Plan
 from seeds.names import COMPANIES, FIRST, LAST, LETTERS, PLACES, TITLES
@@ -82,6 +83,7 @@ def make() -> dict[str, Any]:
     if made:  # what is slowed grows back, and is not slowed anew at each start
         paces.keep(_find("Atelier Cassiopée"))
     practice_webhook.keep(_find("Atelier Cassiopée"), made)
+    sending_providers.keep(_find("Atelier Cassiopée"))
     for name in ("Atelier Cassiopée", "Formation Boréale"):
         sending_domains.keep(_find(name))
         acts.keep(_find(name))

@@ -26,6 +26,7 @@ QUIET = {
     "leaving.leave": "the recipient's own act: kept as an opt-out with its moment",
     "leaving.back": "the recipient's own act: kept with its moment in the opt-out",
     "receipts.confirm": "the recipient's own act: kept as a fact of the e-mail",
+    "provider_calls.told": "a provider's call: kept raw, and its events with what became of each",
     "billing.told": "a program's event: kept whole, with its source and moment, as an event",
     "segments.preview": "shows what a rule would hold, writes nothing",
     "views.keep": "how one looks at lists",

@@ -22,6 +22,7 @@ from documents import blobs
 from extensions import db
 from mail import bulk_resend, paces, tokens
 from mail.compose import Draft, File
+from mail.providers import accounts as providers
 from models import (
     ApiToken,
     BillingSource,
@@ -37,6 +38,7 @@ from models import (
     InboundMessage,
     Opportunity,
     Programme,
+    ProviderAccount,
     ResendRun,
     SavedView,
     Segment,
@@ -101,6 +103,7 @@ class World:
     account: SmtpAccount
     trial: SenderTrial
     orphan: InboundMessage
+    provider: ProviderAccount
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -115,7 +118,7 @@ class World:
             "exports": self.export, "domains": self.email,
             "segments": self.segment, "views": self.view,
             "webhooks": self.webhook, "planned": self.session, "automations": self.session, "events": self.event,
-            "billing_sources": self.source,
+            "billing_sources": self.source, "providers": self.provider,
             "templates": self.template, "template_versions": self.template, "accounts": self.account,
             "trials": self.trial if rule.endpoint == "trials.show" else self.account,
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
@@ -125,7 +128,7 @@ class World:
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
             "type_id": self.kind.id, "email_id": self.email.public_id,
-            "slug": "convocation", "moment": "hot", "document_id": self.document.public_id,
+            "slug": "convocation", "name": "brevo", "moment": "hot", "document_id": self.document.public_id,
             "message_id": f"msg_{self.told.message_id.hex}",
             "plan_id": self.email.public_id, "source_id": self.source.public_id,
             "run_id": self.run.public_id, "account_id": self.account.public_id, "packed": "aHR0cHM6Ly94",
@@ -226,6 +229,7 @@ def world(cassiopee: House, boreale: House) -> World:
         organisation_id=cassiopee.id, email_id=emails[0].id, kind=EventKind.ACCEPTED, source="smtp",
         source_event_id="1", occurred_at=emails[0].created_at, inbound_message_id=orphan.id,
     ))  # fmt: skip
+    provider = providers.make(cassiopee.id, "brevo", CANARY)
     run = bulk_resend.prepare(cassiopee.admin, select(Email.id))
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
@@ -242,7 +246,7 @@ def world(cassiopee: House, boreale: House) -> World:
         template=template,
         opportunity=opportunity,
         told=told, event=event, source=source, document=document, programme=programme, held=held, run=run,
-        account=account, trial=trial, orphan=orphan,
+        account=account, trial=trial, orphan=orphan, provider=provider,
     )  # fmt: skip
 
 
@@ -299,7 +303,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 # What may answer a person who is allowed, where it is not a page (200), a redirect (303) or a form sent back (422).
 OTHERWISE = {
-    ("auth.demo", "POST"): {404}, ("billing.told", "POST"): {401}, ("emails.changed", "GET"): {200, 204, 286},
+    ("auth.demo", "POST"): {404}, ("billing.told", "POST"): {401}, ("provider_calls.told", "POST"): {401, 415},
+    ("emails.changed", "GET"): {200, 204, 286},
     # a person's own only, whatever the role
     ("exports.cancel", "POST"): {303, 404}, ("exports.fetch", "POST"): {303, 404}, ("exports.file", "GET"): {404},
     # the second to delete finds nothing; a view is its owner's, a shared one an admin's too

@@ -2,7 +2,8 @@
 
 A provider's module offers NAME, LABEL, SMTP_HOSTS, KEY (its signing secret, None where it signs nothing),
 POLL_KEY (likewise for its API), STEPS (what to click there), verify(call, secret, now), parse(call), marking(token);
-where there is one: poll(…), trial(…) and sign(…) for a call of our own, CONTENT_TYPES, PUBLIC_KEY, WEBHOOK = False.
+where there is one: poll(…), trial(…) and sign(…) for a call of our own, CONTENT_TYPES, PUBLIC_KEY,
+ASKS_WHERE, judge_key, WEBHOOK = False.
 """
 
 from __future__ import annotations

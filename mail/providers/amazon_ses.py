@@ -23,7 +23,7 @@ from models.words import N_, Reason
 
 NAME, LABEL = "amazon_ses", "Amazon SES"
 SMTP_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
-KEY = N_("ARN du sujet SNS (arn:aws:sns:…) : lui seul sera écouté.")
+KEY = N_("ARN du sujet SNS : lui seul sera écouté.")
 POLL_KEY = None
 STEPS = (
     N_("Dans Amazon SNS, créez un sujet (topic) et copiez son ARN ci-dessous."),
@@ -101,6 +101,11 @@ def confirmation(call: Call) -> tuple[str, str] | None:
     return f"sns.{topic[2]}.amazonaws.com{china}", f"/?{asked}"
 
 
+def judge_key(text: str) -> bool:
+    """Whether a text is the name of a topic."""
+    return bool(_TOPIC.fullmatch(text))
+
+
 def _envelope(call: Call) -> Fields:
     try:
         return Fields(read_json(call))
@@ -162,7 +167,7 @@ def _events(said: Fields, event_id: str | None, published: datetime | None) -> l
             {"recipient": one.text("emailAddress"), "mta_response": one.text("diagnosticCode"),
              "enhanced_code": one.text("status")}
             for one in map(Fields, about.each("delayedRecipients"))
-        ]  # fmt: skip
+        ] or every  # fmt: skip
     elif name == "Send":
         common |= {"event_type": _E.SENT}
     elif name == "Reject":

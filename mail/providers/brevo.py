@@ -21,7 +21,7 @@ KEY = None  # nothing is signed
 POLL_KEY = N_("Clé d'API (v3), dans SMTP et API › Clés d'API.")
 STEPS = (
     N_("Dans Brevo, ouvrez Transactionnel › Paramètres › Webhook, puis ajoutez un webhook."),
-    N_("Collez l'adresse ci-dessus, avec l'utilisateur et le mot de passe qu'elle contient."),
+    N_("Collez l'adresse entière ci-dessus, qui contient l'utilisateur et le mot de passe."),
     N_("Cochez tous les évènements, puis enregistrez."),
 )
 
@@ -110,7 +110,7 @@ def poll(
     for page in range(_MOST_PAGES):
         days = f"startDate={since.astimezone(UTC):%Y-%m-%d}&endDate={until.astimezone(UTC):%Y-%m-%d}"
         path = f"/v3/smtp/statistics/events?limit={_PAGE}&offset={page * _PAGE}&{days}&sort=asc"
-        said = [Fields(one) for one in Fields(loads(ask("api.brevo.com", path, headers).decode())).each("events")]
+        said = Fields(loads(ask("api.brevo.com", path, headers).decode())).objects("events")
         events = [event for one in said if (event := _polled(one)).timestamp is None or event.timestamp >= since]
         yield events
         if len(said) < _PAGE:

@@ -53,6 +53,10 @@ class Fields:
         value = self.raw(*names)
         return value if isinstance(value, list) else [] if value is None else [value]
 
+    def objects(self, *names: str) -> list[Fields]:
+        """The objects of that list."""
+        return [Fields(one) for one in self.each(*names) if isinstance(one, dict)]
+
     def texts(self, *names: str) -> list[str]:
         """The texts of that list, lists inside it flattened by one level."""
         flat = [inner for one in self.each(*names) for inner in (one if isinstance(one, list) else [one])]

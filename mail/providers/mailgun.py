@@ -23,7 +23,8 @@ from models.words import N_, Reason
 NAME, LABEL = "mailgun", "Mailgun"
 SMTP_HOSTS = ("smtp.mailgun.org", "smtp.eu.mailgun.org")
 KEY = N_("Clé de signature des webhooks (HTTP webhook signing key).")
-POLL_KEY = N_("Clé d'API privée ; le domaine d'envoi va dans le champ suivant (« eu: » devant s'il est en Europe).")
+ASKS_WHERE = True  # a domain or a project
+POLL_KEY = N_("Clé d'API privée ; le domaine d'envoi va dans le champ suivant (eu/votre.domaine s'il est en Europe).")
 CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 STEPS = (
     N_("Dans Mailgun, ouvrez API Security et copiez la clé « HTTP webhook signing key » ci-dessous."),
@@ -133,8 +134,8 @@ def sign(said: Any, secret: Secret, now: datetime) -> tuple[Any, dict[str, str]]
 def poll(
     ask: Callable[..., bytes], key: str, where: str, since: datetime, until: datetime
 ) -> Iterator[list[ProviderEvent]]:
-    """The events since then, page by page; `where` is the sending domain, "eu:" before it for the European region."""
-    europe, domain = where.startswith("eu:"), where.removeprefix("eu:").strip()
+    """The events since then, page by page; `where` is the sending domain, "eu/" before it for the European region."""
+    europe, domain = where.startswith("eu/"), where.removeprefix("eu/").strip()
     if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", domain):
         return
     host = "api.eu.mailgun.net" if europe else "api.mailgun.net"
@@ -144,7 +145,7 @@ def poll(
     )
     for _ in range(_MOST_PAGES):
         said = Fields(loads(ask(host, path, headers).decode()))
-        items = [Fields(one) for one in said.each("items")]
+        items = said.objects("items")
         yield [event for one in items if (event := _event(one, None))]
         onward = urlsplit(said.inside("paging").text("next") or "")
         # the next page is on the same host and of the same domain, or it is none

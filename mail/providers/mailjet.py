@@ -19,7 +19,7 @@ KEY = None
 POLL_KEY = None
 STEPS = (
     N_("Dans Mailjet, ouvrez Réglages du compte › API REST › Event notifications (webhooks)."),
-    N_("Collez l'adresse ci-dessus, avec l'utilisateur et le mot de passe qu'elle contient, pour chaque évènement."),
+    N_("Collez l'adresse entière ci-dessus, qui contient l'utilisateur et le mot de passe, pour chaque évènement."),
     N_("Cochez « Group events » si vous envoyez beaucoup, puis enregistrez."),
 )
 

@@ -95,6 +95,11 @@ def base64_hmac(key: bytes, message: bytes, digest: str = "sha256") -> str:
     return base64.b64encode(hmac.digest(key, message, digest)).decode()
 
 
+def basic_header(user: str, password: str) -> str:
+    """The header Authorization of such a pair."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
 def public_key(text: str) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
     """A public key as providers show it: base64 of its DER, with or without PEM's lines. Raises ValueError."""
     bare = "".join(line for line in text.strip().splitlines() if "-----" not in line)

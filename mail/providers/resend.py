@@ -25,7 +25,7 @@ KEY = N_("Secret de signature (whsec_…).")
 POLL_KEY = None
 STEPS = (
     N_("Dans Resend, ouvrez Webhooks › Add webhook et collez l'adresse ci-dessus."),
-    N_("Cochez tous les évènements « email », enregistrez, puis copiez le « Signing secret » ci-dessous."),
+    N_("Cochez tous les évènements d'e-mail, enregistrez, puis copiez le « Signing secret » ci-dessous."),
 )
 
 _E, _R = EventType, RejectReason
@@ -59,6 +59,14 @@ def verify(call: Call, secret: Secret, now: datetime) -> str | None:
         raise Refused("wrong signature")
     proof.fresh(Fields({"at": stamp}).epoch("at"), now)
     return f"{name} {seconds}"
+
+
+def judge_key(text: str) -> bool:
+    """Whether a text is a secret of Svix's."""
+    try:
+        return text.startswith("whsec_") and len(base64.b64decode(text.removeprefix("whsec_"), validate=True)) >= 16
+    except binascii.Error:
+        return False
 
 
 def _named(call: Call, name: str) -> str:

@@ -20,6 +20,7 @@ NAME, LABEL = "scaleway", "Scaleway TEM"
 SMTP_HOSTS = ("smtp.tem.scaleway.com", "smtp.tem.scw.cloud")
 KEY = None
 WEBHOOK = False
+ASKS_WHERE = True  # a domain or a project
 POLL_KEY = N_("Clé d'API (secret key) ; l'identifiant du projet va dans le champ suivant.")
 STEPS = (
     N_("Dans la console Scaleway, ouvrez IAM › Clés d'API et créez une clé qui peut lire Transactional Email."),
@@ -57,10 +58,7 @@ def poll(
             {"page": page, "page_size": _PAGE, "project_id": project, "order_by": "updated_at_desc"}
         )  # fmt: skip
         path = f"/transactional-email/v1alpha1/regions/{region or 'fr-par'}/emails?{asked}"
-        said = [
-            Fields(one)
-            for one in Fields(loads(ask("api.scaleway.com", path, {"x-auth-token": key}).decode())).each("emails")
-        ]
+        said = Fields(loads(ask("api.scaleway.com", path, {"x-auth-token": key}).decode())).objects("emails")
         changed = [one for one in said if (one.iso("updated_at") or until) >= since]
         yield [event for one in changed for event in events(one)]
         if len(said) < _PAGE or len(changed) < len(said):
@@ -77,7 +75,7 @@ def events(said: Fields) -> list[ProviderEvent]:
         "message_id": name,
         "header_id": said.text("message_id"),
     }
-    tries = [Fields(one) for one in said.each("last_tries")]
+    tries = said.objects("last_tries")
     tries.sort(key=lambda one: one.number("rank") or 0)
     found = []
     for one in tries:

@@ -21,7 +21,7 @@ KEY = N_("Clé publique de vérification (Verification Key).")
 POLL_KEY = None
 PUBLIC_KEY = "ec"
 STEPS = (
-    N_("Dans SendGrid, ouvrez Settings › Mail Settings › Event Webhooks › Create new webhook."),
+    N_("Dans SendGrid, ouvrez Settings › Event Webhooks › Create new webhook."),
     N_("Collez l'adresse ci-dessus dans Post URL et cochez tous les évènements."),
     N_("Activez « Signed Event Webhook », enregistrez, puis copiez la clé publique ci-dessous."),
 )

@@ -154,7 +154,11 @@ def amazon_ses() -> list[Any]:
         told.append({"notificationType": "Bounce", "bounce": bounce})
     envelope = {"Type": "Notification", "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324", "Timestamp": at,
                 "TopicArn": "arn:aws:sns:eu-west-3:123456789012:Sillage"}  # fmt: skip
-    return [envelope | {"Message": json.dumps(event | {"mail": mail})} for event in told]
+    return [
+        envelope
+        | {"MessageId": f"22b80b92-fdea-4c2c-8f9d-bdfb0c7bf3{n:02d}", "Message": json.dumps(event | {"mail": mail})}
+        for n, event in enumerate(told)
+    ]
 
 
 def sendgrid() -> list[Any]:
@@ -235,7 +239,10 @@ def sparkpost() -> list[Any]:
         "gen_event": [{"type": "generation_failure", "raw_reason": "no template"}, {"type": "generation_rejection"}],
         "unsubscribe_event": [{"type": "list_unsubscribe"}, {"type": "link_unsubscribe"}],
     }  # fmt: skip
-    found: list[Any] = [[{"msys": {name: base | one}} for one in ones] for name, ones in groups.items()]
+    found: list[Any] = [
+        [{"msys": {name: base | {"event_id": f"923569276938{name}{n}"} | one}} for n, one in enumerate(ones)]
+        for name, ones in groups.items()
+    ]
     return [*found, [{"msys": {}}]]
 
 
