@@ -5,7 +5,7 @@ from __future__ import annotations
 from i18n import N_, _, ngettext
 from mail.domains import Finding, Service
 from mail.spf import MOST_LOOKUPS
-from models.domain_words import DomainCheckKind, Flaw
+from models.domain_words import DomainCheckKind, DomainState, Flaw
 
 _POLICIES = {
     "none": N_("Ce domaine ne demande encore de refuser aucun e-mail (« p=none ») : c'est ainsi que l'on commence."),
@@ -43,7 +43,15 @@ def _dkim(finding: Finding, service: Service) -> list[str]:
     if not finding.judged:
         return [_("Aucun sélecteur n'est connu : indiquez plus bas celui de votre service d'envoi.")]
     bits = finding.details.get("bits")
-    return [_("La clé a %(bits)s bits.", bits=bits)] if bits else []
+    lines = [_("La clé a %(bits)s bits.", bits=bits)] if bits else []
+    if finding.details.get("ours") and finding.state is not DomainState.UNKNOWN:
+        fit = bits and finding.state is not DomainState.BAD
+        lines.append(
+            _("Sillage peut signer avec cette clé : les destinataires la trouvent.")
+            if fit
+            else _("Sillage ne signe rien avec cette clé tant qu'elle n'est pas publiée telle quelle.")
+        )
+    return lines
 
 
 def _dmarc(finding: Finding, service: Service) -> list[str]:

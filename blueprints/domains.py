@@ -9,16 +9,18 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
+from sqlalchemy import func
 from werkzeug.wrappers import Response
 from wtforms import StringField, TextAreaField, ValidationError
 
 from blueprints.domain_sentences import said
 from blueprints.forms import BaseForm, Line
 from blueprints.support import allow, done, page, wants_partial
-from extensions import db, limiter, settings
+from errors import UserMistake
+from extensions import db, limiter, on_commit, ring, settings
 from history import detail
 from i18n import N_, _
-from mail import dns, domain_checks
+from mail import dns, domain_checks, domain_keys
 from mail.domain_records import Proposal, key_record, proposal
 from mail.domains import Finding, key_flaws
 from models.audit import AuditAction
@@ -104,6 +106,42 @@ def key(domain: str) -> Response:
     return done(_("La clé est enregistrée : vérifiez maintenant le domaine."), where)
 
 
+@blueprint.post("/settings/domains/<domain>/keys")
+@allow(Permission.CONFIGURE)
+@limiter.limit("10 per minute")
+def make_key(domain: str) -> Response:
+    """A key of ours for that domain; it signs once its record is seen."""
+    row = _followed_or_404(domain)
+    where = url_for("domains.show", domain=row.domain, _anchor="signing")
+    if row.domain in COMMON_DOMAINS:
+        abort(404)
+    try:
+        made = domain_keys.make(row)
+    except UserMistake as mistake:
+        db.session.rollback()
+        flash(_(mistake.message), "warning")
+        return redirect(where, 303)
+    row.next_check_at = func.now()
+    audit.note(AuditAction.DOMAIN_KEY_CREATED, row.domain, selector=made.selector)
+    on_commit(lambda: ring("check_domains", "work"))
+    words = _("La clé %(selector)s est créée : publiez-la, puis vérifiez le domaine.", selector=made.selector)
+    return done(words, where)
+
+
+@blueprint.post("/settings/domains/<domain>/keys/<selector>/deletion")
+@allow(Permission.CONFIGURE)
+def delete_key(domain: str, selector: str) -> Response:
+    row = _followed_or_404(domain)
+    key = next((key for key in domain_keys.keys_of(row) if key.selector == selector), None) or abort(404)
+    db.session.delete(key)
+    row.next_check_at = func.now()
+    audit.note(AuditAction.DOMAIN_KEY_DELETED, row.domain, selector=selector)
+    on_commit(lambda: ring("check_domains", "work"))
+    words = _("La clé %(selector)s est supprimée. Laissez son enregistrement en place une semaine encore.",
+              selector=selector)  # fmt: skip
+    return done(words, url_for("domains.show", domain=row.domain, _anchor="signing"))
+
+
 @blueprint.get("/emails/<public_id>/diagnosis")
 @allow(Permission.READ)
 def of_email(public_id: str) -> Response:
@@ -148,12 +186,14 @@ def _context(row: SendingDomain) -> dict[str, Any]:
     history = domain_checks.history(row) if row.id else []
     findings = domain_checks.findings(history[0]) if history else []
     theirs = row.domain in COMMON_DOMAINS
+    keys = domain_keys.keys_of(row)
     return {
         "row": row, "history": history, "newest": history[0] if history else None, "service": service,
         "senders": domain_checks.senders_of(row.organisation_id).get(row.domain, []), "theirs": theirs,
         "checks": [_shown(one, row.domain, None if theirs else proposal(one, row.domain, service), service)
                    for one in findings],
-        "names_page": _names_page(row.domain),
+        "names_page": _names_page(row.domain), "keys": keys, "signing_key": domain_keys.signing(keys),
+        "most_keys": domain_keys.MOST, "key_records": {key.id: key_record(key.public_key) for key in keys},
         "email_id": _email(), "seen": {one.id: _faults(domain_checks.findings(one)) for one in history},
     }  # fmt: skip
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from extensions import db, settings
 from i18n import english, french
-from mail import dns, letters
+from mail import dns, domain_keys, letters
 from mail.compose import Draft, Writing
 from mail.domains import Diagnosis, Finding, Service, check
 from mail.outbox import post
@@ -104,7 +104,8 @@ def broken(organisation_id: int) -> list[SendingDomain]:
 
 def service_of(row: SendingDomain) -> Service:
     """What mail of that domain leaves by."""
-    return Service.of(settings(), row.dkim_selector, row.dkim_public_key)
+    keys = tuple((key.selector, key.public_key) for key in domain_keys.keys_of(row))
+    return Service.of(settings(), row.dkim_selector, row.dkim_public_key, keys)
 
 
 def look(row: SendingDomain, budget: float = BUDGET) -> tuple[Diagnosis, datetime]:
@@ -136,6 +137,7 @@ def keep(row: SendingDomain, found: Diagnosis, at: datetime) -> DomainCheck:
             findings=listed,
         )  # fmt: skip
         db.session.add(kept)
+    domain_keys.seen(row, found.findings, at)
     unknown = found.state is DomainState.UNKNOWN
     row.next_check_at = at + (AGAIN if unknown else EVERY)
     if not unknown and found.state is not DomainState.NONE:

@@ -38,8 +38,9 @@ def proposal(finding: Finding, domain: str, service: Service) -> Proposal | None
         value = spf_record(finding, service)
         wrong = value in ("", *finding.records)
         return None if wrong else Proposal(finding.name, "TXT", value, finding.records)
-    if finding.check is DomainCheckKind.DKIM and flaws & _KEY_FLAWS and service.dkim_public_key:
-        return Proposal(finding.name, "TXT", key_record(service.dkim_public_key), finding.records)
+    key = service.public_key(finding.details.get("selector", "")) if finding.check is DomainCheckKind.DKIM else ""
+    if flaws & _KEY_FLAWS and key:
+        return Proposal(finding.name, "TXT", key_record(key), finding.records)
     if finding.check is DomainCheckKind.DMARC and flaws & {Flaw.DMARC_NONE, Flaw.DMARC_SYNTAX, Flaw.DMARC_SEVERAL}:
         kept = [one for one in finding.records if dmarc.policy_of(one)]
         value = kept[0] if kept else f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}"

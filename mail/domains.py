@@ -34,15 +34,24 @@ class Service:
     dkim_selector: str = ""
     dkim_public_key: str = ""
     signs: bool = False
+    # the domain's keys that we sign with, once they are published: (selector, public half in base64)
+    keys: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, config: Config, selector: str = "", public_key: str = "") -> Service:
-        """The house's service, with a domain's own DKIM selector and key where it has them."""
-        own = bool(selector)
+    def of(
+        cls, config: Config, selector: str = "", public_key: str = "", keys: tuple[tuple[str, str], ...] = ()
+    ) -> Service:
+        """The house's service, with a domain's own DKIM selector and key, of another service, where it has them; and
+        `keys` of ours, beside which the house's own key matters only where mail is signed with it."""
+        own = bool(selector or (keys and not config.mail_dkim_signs))
         return cls(
-            config.mail_spf_include, config.mail_sending_ips, selector or config.mail_dkim_selector,
-            public_key if own else config.mail_dkim_public_key, config.mail_dkim_signs,
+            config.mail_spf_include, config.mail_sending_ips, selector if own else config.mail_dkim_selector,
+            public_key if own else config.mail_dkim_public_key, config.mail_dkim_signs, keys,
         )  # fmt: skip
+
+    def public_key(self, selector: str) -> str:
+        """What is expected under that selector; "" for anything."""
+        return dict(self.keys).get(selector, self.dkim_public_key)
 
     @property
     def known(self) -> bool:
@@ -104,8 +113,10 @@ def check(resolver: Resolver, domain: str, envelopes: Iterable[str], service: Se
         return Diagnosis((post,))
     rules = dmarc.find(resolver, domain)
     senders = [_spf(resolver, domain, one, rules, service) for one in sorted(set(envelopes) or {domain})]
-    key = _dkim(resolver, domain, service)
-    found = [*senders, key, _dmarc(domain, rules, senders, key, service), post]
+    keys = [_dkim(resolver, domain, selector, public_key, True) for selector, public_key in service.keys]
+    if not keys or service.dkim_selector:
+        keys.append(_dkim(resolver, domain, service.dkim_selector, service.dkim_public_key, False))
+    found = [*senders, *keys, _dmarc(domain, rules, senders, keys, service), post]
     found += [_mx(resolver, other) for other in others]
     found += [_ptr(resolver, ip) for ip in service.ips]
     return Diagnosis(tuple(found))
@@ -139,17 +150,17 @@ def _allowed(resolver: Resolver, domain: str, read: spf.Survey, service: Service
     return False if False in told else None if None in told else True
 
 
-def _dkim(resolver: Resolver, domain: str, service: Service) -> Finding:
-    selector = service.dkim_selector
+def _dkim(resolver: Resolver, domain: str, selector: str, public_key: str, ours: bool) -> Finding:
+    """The key under a selector; `ours`: one that we sign with, once it stands there."""
     if not selector:
         return Finding(DomainCheckKind.DKIM, domain, judged=False)
     name = f"{selector}._domainkey.{domain}"
     answer = resolver.txt(name)
-    details: dict[str, Any] = {"selector": selector}
+    details: dict[str, Any] = {"selector": selector} | ({"ours": True} if ours else {})
     if len(answer.records) != 1:
         flaw = Flaw.DKIM_SEVERAL if answer.records else Flaw.DKIM_NONE if answer.known else Flaw.NO_ANSWER
         return Finding(DomainCheckKind.DKIM, name, (flaw,), answer.records, details)
-    flaws, bits = key_flaws(answer.records[0], service.dkim_public_key)
+    flaws, bits = key_flaws(answer.records[0], public_key)
     return Finding(DomainCheckKind.DKIM, name, _gravest_first(flaws), answer.records, details | {"bits": bits})
 
 
@@ -185,12 +196,11 @@ def _bits(key: str, kind: str) -> int | None:
     return loaded.key_size if kind == "rsa" and isinstance(loaded, RSAPublicKey) else None
 
 
-def _dmarc(domain: str, rules: dmarc.Rules, senders: list[Finding], key: Finding, service: Service) -> Finding:
+def _dmarc(domain: str, rules: dmarc.Rules, senders: list[Finding], keys: list[Finding], service: Service) -> Finding:
     """The policy, and whether our mail passes it: by an aligned SPF that allows us, or by a signature of the domain."""
     by_spf = _all_of(_proves(finding) for finding in senders)
-    by_dkim = None if key.state is DomainState.UNKNOWN else (
-        service.signs and key.judged and key.state is not DomainState.BAD and Flaw.DKIM_NONE not in key.flaws
-    )  # fmt: skip
+    told = [_signs(key, service) for key in keys]
+    by_dkim = True if True in told else None if None in told else False
     flaws = list(rules.flaws)
     unproven = by_spf is False and by_dkim is False
     if unproven and rules.policy:
@@ -198,6 +208,15 @@ def _dmarc(domain: str, rules: dmarc.Rules, senders: list[Finding], key: Finding
     details = {"policy": rules.policy, "by_spf": by_spf, "by_dkim": by_dkim, "reports": rules.reports}
     name = rules.name or f"_dmarc.{domain}"
     return Finding(DomainCheckKind.DMARC, name, _gravest_first(flaws), rules.records, details)
+
+
+def _signs(key: Finding, service: Service) -> bool | None:
+    """Whether our mail is signed by that key and receivers can see so; None where it can't be told."""
+    if key.state is DomainState.UNKNOWN:
+        return None
+    if not (key.details.get("ours") or service.signs):
+        return False
+    return key.judged and key.state is not DomainState.BAD and Flaw.DKIM_NONE not in key.flaws
 
 
 def _proves(finding: Finding) -> bool | None:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from extensions import db, on_commit, ring, settings
-from mail import announcing, leaving, links, mime, tokens
+from mail import announcing, domain_keys, leaving, links, mime, signing, tokens
 from mail.claims import Claimed, claim, due, engine  # noqa: F401  callers know them as the outbox's
 from mail.compose import Draft
 from mail.consent import Consent
@@ -84,6 +84,7 @@ def post(
     copies = _Copies()
     public_ids = []
     held: list[Fact] = []
+    signer = domain_keys.signer_of(sender)
     for asked, email_id in zip(drafts, ids, strict=True):
         draft = _addressed(asked, email_id, leaving.may_leave(organisation, asked.type))
         receipt = RECEIPT.place() in asked.text or RECEIPT.place() in asked.html
@@ -98,6 +99,7 @@ def post(
             date=first_try,
             **({"extra": marking.headers(marked, email_id)} if marked else {}),
         )
+        content = signing.stamped(content, signer)
         public_ids.append(public_id("E", 12))
         copies.email.append((
             email_id, organisation.id, public_ids[-1], mailing_id, address_id, draft.contact_id,

@@ -30,6 +30,7 @@ from seeds import (
     news,
     opportunities,
     paces,
+    practice_account,
     practice_webhook,
     quarantine,
     reasons,
@@ -87,6 +88,7 @@ def make() -> dict[str, Any]:
     for name in ("Atelier Cassiopée", "Formation Boréale"):
         sending_domains.keep(_find(name))
         acts.keep(_find(name))
+    practice_account.keep(_find("Atelier Cassiopée"))
     db.session.commit()
     return {"demo": "made" if made else "kept", "accounts": list(accounts.DEMO_ACCOUNTS)}
 

@@ -29,6 +29,7 @@ from models import (
     BusinessEvent,
     Contact,
     DeliveryEvent,
+    DkimKey,
     Document,
     DocumentKind,
     Email,
@@ -54,6 +55,7 @@ from models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from models.domain_check import SendingDomain
 from models.words import ALLOWED, ContactKind, EventKind, Permission
 from people import accounts, contacts, training
 from people.tokens import Access
@@ -125,6 +127,7 @@ class World:
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
             "number": self.orphan.id if rule.endpoint.startswith("reports.") else 1, "domain": "cassiopee.example",
+            "selector": "zzcanari",
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
             "type_id": self.kind.id, "email_id": self.email.public_id,
@@ -233,6 +236,11 @@ def world(cassiopee: House, boreale: House) -> World:
     run = bulk_resend.prepare(cassiopee.admin, select(Email.id))
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
+    followed = SendingDomain(organisation_id=cassiopee.id, domain="cassiopee.example")
+    db.session.add(followed)
+    db.session.flush()
+    db.session.add(DkimKey(organisation_id=cassiopee.id, domain_id=followed.id, selector="zzcanari",
+                           public_key="AAAA", private_key=b""))  # fmt: skip
     trial = SenderTrial(organisation_id=cassiopee.id, sender_id=cassiopee.sender.id, account_id=account.id,
                         recipient=learner.email, finished_at=emails[0].created_at, arrived=True)  # fmt: skip
     db.session.add(trial)
@@ -319,7 +327,8 @@ OTHERWISE = {
     ("opportunities.withdraw", "POST"): {303, 404},
     ("spaces.show", "GET"): {404}, ("spaces.body", "GET"): {404}, ("spaces.file", "GET"): {404},
     ("completeness.changed", "GET"): {200, 286}, ("completeness.letter", "GET"): {404},
-    ("training_types.delete", "POST"): {303, 404}, ("pace.delete_domain", "POST"): {303, 404},
+    ("training_types.delete", "POST"): {303, 404},
+    ("domains.delete_key", "POST"): {303, 404}, ("pace.delete_domain", "POST"): {303, 404},
 }  # fmt: skip
 
 

@@ -91,7 +91,9 @@ def sprite(archive: tarfile.TarFile) -> str:
 
 
 def main() -> None:
-    """Fetch every package, write its files, the sprite and the manifest."""
+    """Fetch every package, write its files, the sprite and the manifest; what is not npm's stays as it is."""
+    ours = {package.name for package in PACKAGES}
+    others = [entry for entry in json.loads(MANIFEST.read_text()) if entry["name"] not in ours]
     entries = []
     with tempfile.TemporaryDirectory() as scratch:
         for package in PACKAGES:
@@ -108,7 +110,7 @@ def main() -> None:
                 "name": package.name, "version": package.version, "licence": package.licence,
                 "files": {target: hashlib.sha256(data).hexdigest() for target, data in contents.items()},
             })
-    MANIFEST.write_text(json.dumps(entries, indent=2) + "\n")
+    MANIFEST.write_text(json.dumps(entries + others, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,14 @@ DKIM_PUBLIC_KEY = (
     "hQ2P6LBflm/W2oIjvqQgoRcOkvRn6JFlgalRGow742koEtNbquAAq0a0/5Wwnwfusjjrfx1e/zmFXdPWhNf6twNp2tXap/+xLLqo"
     "rzp5lJe+BMc2HAuFks3j5hjBW84pO3yshEhm9hscH6ryFGExHGf2fOqmyyC/1sa3JmohrYUXuUQJnPKsM6x7LwIDAQAB"
 )
+# What the demo's newsletter is signed with; the private half is anybody's to read (seeds/practice_dkim.pem).
+LETTERS, LETTERS_SELECTOR = "lettres-cassiopee.example", "sillage-demo"
+LETTERS_PUBLIC_KEY = (
+    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAosHLpujDIdg23fTzU7S/ZeMOv8/60WGSnPT4LlIC++OaqGhYy29adnjP"
+    "7ckH5zMkDSAbltIaqcXb575APllrtPf8JO+Se3eB3MVWvaK63bwwnoypv96492DCJPJnVXqKFbsBwxtxEO5q2iQnFcA9GQBg84Xt"
+    "eJm4aUpddV2SCcoxdxRG/L2cmb7KhgOtGhqM2tYeaoqMcU/nX7q6Twba+eqKHG485fuD5UTOuWnHy4zp2pB65xJL6nTNYUdHATyD"
+    "yjAzI4dcx1ktLqD3mHDadx+YtsINgcR2EM4ft14P/qZL3YE7adtV8ouMijJv1gS+bVASVvUBDv5RseoIPa7oTQIDAQAB"
+)
 # The zones that a person is to try on; the others are folded on the page.
 TO_TRY = (
     "cassiopee.example", "lettres-cassiopee.example", "boreale.example", "sans-courrier.example", "muet.example",
@@ -62,6 +70,7 @@ def first() -> list[Record]:
     return [
         *forgotten,
         *no_policy,
+        Record(f"{LETTERS_SELECTOR}._domainkey.{LETTERS}", "TXT", f"v=DKIM1; k=rsa; p={LETTERS_PUBLIC_KEY}"),
         *whole("boreale.example"),
         Record("sans-courrier.example", "MX", "0 ."),
         Record("sans-courrier.example", "TXT", "v=spf1 -all"),
