@@ -71,6 +71,7 @@ class Conversation:
         self.held: Envelope | None = None  # asked for, its envelope perhaps said; surely not taken
         self.begun: Envelope | None = None  # its mark is or may be committed
         self.dotted = False  # the final dot of `begun` may have left
+        self.unsayable = False  # an envelope went out whose e-mail was let go of: only leaving takes it back
         self.refusal: Outcome | None = None  # of `held`, while the rest of its replies is read
         self.phase = "mail"
         self.served = 0
@@ -95,6 +96,15 @@ class Conversation:
             # While the last one's final reply was awaited, nothing was said of the next.
             phase = "mail" if begun is not None else self.phase
             self.report(self, refusal or self._outcome(held, "broken", phase, None, words))
+
+    def let_go(self) -> Envelope | None:
+        """While a final reply is awaited for long: the e-mail that waits behind it, for another line. What was said of
+        it is never followed by its message."""
+        if not self.dotted or self.held is None:
+            return None
+        held, self.held = self.held, None
+        self.unsayable = self.line.pipelining
+        return held
 
     def again(self) -> None:
         """Begin to talk anew on the same line, once there is more to say."""
@@ -159,6 +169,8 @@ class Conversation:
             self.report(self, self._outcome(begun, "accepted" if reply.positive else "refused", "body", reply))
             if reply.code == 421:
                 raise LineLost("421 " + reply.text)
+            if self.unsayable:
+                raise LineLost("an envelope taken back")
 
     def _say_envelope(self, commands: list[bytes], said: bool, reset: bool) -> Step:
         """Say RSET?, MAIL, RCPT, DATA; `refusal` is set unless the server answered 354."""

@@ -200,6 +200,8 @@ class Lines:
                 for talk in lane.talks:
                     if self._slow_since.get(talk, _NEVER) < slow and talk.begun is not None:
                         waiting[talk.begun.job.domain] += 1
+                        if behind := talk.let_go():
+                            lane.ready.appendleft(behind.job)
             many = max(1, min(self.manners.most, self.allowed(lane.account)) // 2) if waiting else 0
             lane.stuck = frozenset(domain for domain, number in waiting.items() if number >= many)
 

@@ -85,9 +85,10 @@ _MOVES = f"""done AS (
 SELECT email_id FROM begun"""
 _WHOLE = f"WITH {RECORD}, {_MOVES}"
 # tracking.RECORD for facts that are all acceptances, one an e-mail: nothing to sort, no mark, nobody condemned.
-_WINS = f"""({_ACCEPTED.rank}, fresh.occurred_at, '{_SOURCE}' COLLATE "C", fresh.source_event_id COLLATE "C")
+_WINS = f"""({_ACCEPTED.rank}, fresh.occurred_at, '{_SOURCE}' COLLATE "C", fresh.source_event_id COLLATE "C",
+         '{_ACCEPTED.status.value}' COLLATE "C", '' COLLATE "C")
         > (email.status_rank, email.status_occurred_at, email.status_source COLLATE "C",
-           email.status_event_id COLLATE "C")"""
+           email.status_event_id COLLATE "C", email.status COLLATE "C", coalesce(email.reason, '') COLLATE "C")"""
 _LEAN = f"""WITH incoming AS MATERIALIZED (
   SELECT * FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _LEAN_COLUMNS.items())})
     AS fact ({", ".join(_LEAN_COLUMNS)})
