@@ -1,44 +1,28 @@
 """Configuration › Expéditeurs › Cadences, for admins: how fast mail leaves, by account and by recipient domain; what is
-slowed now, by which words of the server, and until when. What the limits do is mail.claims' and mail.pace's.
+slowed now, by which words of the server, and until when. An account's own limits are set with the account; what limits
+do is mail.claims' and mail.pace's.
 """
 
 from __future__ import annotations
 
 from flask import Blueprint, abort, redirect, request, url_for
 from flask_login import current_user
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 from wtforms import IntegerField, SelectField, StringField, ValidationError
 from wtforms.validators import NumberRange, Optional
 
 from blueprints.forms import BaseForm, Needed
 from blueprints.support import allow, done, page
-from extensions import db
 from i18n import N_, _
 from mail import paces
 from mail.pace import Shown, situation
-from models import AuditAction, SmtpAccount
+from models import AuditAction
 from models.words import Permission
 from people import audit
 
 blueprint = Blueprint("pace", __name__)
 HOUSE = "house"  # the house's account in addresses; the others have their public id
 _MOST_MINUTE, _MOST_LINES = 100_000, 200
-
-
-class LimitForm(BaseForm):
-    """Limits of an account."""
-
-    per_minute = IntegerField(
-        N_("E-mails par minute"),
-        [Optional(), NumberRange(1, _MOST_MINUTE, N_("Entre 1 et 100 000 e-mails par minute."))],
-        description=N_("Vide : aucune limite, les e-mails partent aussi vite que le serveur les prend."),
-    )
-    lines = IntegerField(
-        N_("Connexions en même temps"),
-        [Needed(N_("Indiquez un nombre de connexions.")), NumberRange(1, _MOST_LINES, N_("Entre 1 et 200."))],
-        description=N_("Vers le serveur de ce compte, tous les processus d'envoi compris."),
-    )
 
 
 class DomainForm(BaseForm):
@@ -78,20 +62,6 @@ class DomainForm(BaseForm):
 def index() -> Response:
     rows = situation(current_user.organisation_id)
     return page("pace/index.html", rows=rows, ours=any(row.ours for row in rows), house=HOUSE)
-
-
-@blueprint.route("/<account_id>", methods=["GET", "POST"])
-@allow(Permission.CONFIGURE)
-def account(account_id: str) -> Response:
-    """The limits of an account of the organisation's own; the house's are settings."""
-    row = _own_or_404(account_id)
-    form = LimitForm(data={"per_minute": row.per_minute, "lines": row.connections})
-    if form.validate_on_submit():
-        row.per_minute, row.connections = form.per_minute.data, form.lines.data
-        said = audit.changed(row, "per_minute", "connections")
-        audit.note(AuditAction.PACE_CHANGED, row.public_id, name=row.name, **said)
-        return done(_("La cadence de %(name)s est enregistrée.", name=row.name), url_for("pace.index"))
-    return page("pace/account.html", status=_status(), form=form, row=row)
 
 
 @blueprint.route("/domains/new", methods=["GET", "POST"])
@@ -157,11 +127,6 @@ def _row_or_404(account_id: str, domain: str) -> Shown:
 
 def _limited(row: Shown) -> bool:
     return bool(row.domain and (row.rate_set or row.lines_set))
-
-
-def _own_or_404(public_id: str) -> SmtpAccount:
-    mine = SmtpAccount.organisation_id == current_user.organisation_id
-    return db.session.scalar(select(SmtpAccount).where(SmtpAccount.public_id == public_id, mine)) or abort(404)
 
 
 def _status() -> int:

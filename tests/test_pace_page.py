@@ -59,14 +59,6 @@ def test_what_makes_no_limit_is_refused_with_a_word(cassiopee, own, client, form
     assert db.session.scalar(text("SELECT count(*) FROM pace")) == 0
 
 
-def test_an_account_of_ones_own_is_set(cassiopee, own, client):
-    client.sign_in(cassiopee.admin)
-    client.post(f"/settings/pace/{own.public_id}", data={"per_minute": "120", "lines": "2"})
-    db.session.refresh(own)
-    assert (own.per_minute, own.connections) == (120, 2)
-    client.get("/settings/pace/house", status=404)
-
-
 def test_the_shared_account_is_shown_and_not_set(cassiopee, boreale, client):
     limit("client.example", per_minute=30)
     write_to(boreale, "client.example")
