@@ -73,7 +73,7 @@ def show(public_id: str) -> Response:
 def _sender_for(account: SmtpAccount | None) -> Sender | None:
     """Whose address a trial of an account shows: a sender that leaves by it, else the default one."""
     query = select(Sender).where(Sender.organisation_id == current_user.organisation_id)
-    mine = Sender.account_id.is_(None) if account is None else Sender.account_id == account.id
+    mine = Sender.account_id.is_not_distinct_from(account.id if account else None)
     return db.session.scalars(query.order_by(mine.desc(), Sender.is_default.desc(), Sender.id).limit(1)).one_or_none()
 
 

@@ -195,7 +195,8 @@ class Session(smtplib.SMTP):
     def say_message(self, body: bytes) -> tuple[int, bytes]:
         """A message after DATA: its dots doubled (RFC 5321 4.5.2), its end; and the reply. Noted by its size alone."""
         stuffed = re.sub(rb"(?m)^\.", b"..", body)
-        self.note("client", f"[{len(body)} bytes]")
+        signed = re.match(rb"DKIM-Signature:[^=]*=1;[^=]*=[^=]*=[^=]*=[^;]*; s=([^;\s]+)", body)
+        self.note("client", f"[{len(body)} bytes{f', DKIM {signed[1].decode()}' if signed else ''}]")
         self.note("client", ".")
         self.hurry()
         super().send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")

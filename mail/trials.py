@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 
 from extensions import db, on_commit, ring, settings
 from i18n import english, french
-from mail import accounts, mime, trial
+from mail import accounts, domain_keys, mime, signing, trial
 from mail.compose import Draft
 from mail.headers import wire_address
 from models import Sender, SenderTrial, SmtpAccount, TrialTrouble, User
@@ -113,7 +113,8 @@ def _message(row: SenderTrial, sender: Sender) -> tuple[bytes, bool]:
     frozen = mime.freeze(
         draft, sender, message_id=f"<{row.public_id.lower()}@{domain}>", pixel_url=None, date=datetime.now(UTC)
     )
-    return mime.join(frozen.skeleton, frozen.cuts), frozen.smtputf8
+    made = signing.stamped(frozen, domain_keys.signer_of(sender))
+    return mime.join(made.skeleton, made.cuts), made.smtputf8
 
 
 def _return_path(sender: Sender) -> str:

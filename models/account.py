@@ -21,15 +21,15 @@ class Security(Word):
 
     STARTTLS = ("starttls", N_("STARTTLS : en clair puis chiffrée (port 587)"), 587, "STARTTLS")
     TLS = ("tls", N_("TLS dès la connexion (port 465)"), 465, "TLS")
-    NONE = ("none", N_("aucun chiffrement"), 25, N_("en clair"))
+    NONE = ("none", N_("Aucun chiffrement"), 25, N_("en clair"))
 
 
 class Auth(Word):
     """How we say who we are."""
 
-    PASSWORD = ("password", N_("identifiant et mot de passe"))
+    PASSWORD = ("password", N_("Identifiant et mot de passe"))
     XOAUTH2 = ("xoauth2", N_("XOAUTH2 : un jeton de Google ou de Microsoft"))
-    NONE = ("none", N_("aucune authentification"))
+    NONE = ("none", N_("Aucune authentification"))
 
 
 class SmtpAccount(Model):

@@ -43,7 +43,7 @@ def keep(organisation: Organisation) -> None:
     assert now is not None
     began, broke = now - _BEGAN, now - BROKE
     known = domain_checks.follow(organisation.id)
-    _sign(known)
+    _sign(known, began)
     for domain, row in known.items():
         before, after = _seen(domain, whole=True), _seen(domain, whole=False)
         if before is None or after is None:
@@ -58,13 +58,13 @@ def keep(organisation: Organisation) -> None:
         row.state, row.next_check_at = after.state, now + domain_checks.EVERY
 
 
-def _sign(known: dict[str, SendingDomain]) -> None:
+def _sign(known: dict[str, SendingDomain], since: datetime) -> None:
     """Give the newsletter's domain the key whose record the practice name server begins with."""
     row = known.get(demo_zones.LETTERS)
     if row is not None and accounts.can_keep_secrets():
         private = load_pem_private_key(Path(__file__).with_name("practice_dkim.pem").read_bytes(), None)
         assert isinstance(private, RSAPrivateKey)
-        domain_keys.make(row, private, demo_zones.LETTERS_SELECTOR)
+        domain_keys.make(row, private, demo_zones.LETTERS_SELECTOR).created_at = since
 
 
 def _seen(domain: str, whole: bool) -> Diagnosis | None:
