@@ -1,6 +1,6 @@
 """Accuracy and speed of the fenced readers of reports on the labelled samples.
 
-    python -m bench.reports [--part dev|held|held1|held2|all] [--wrong]
+    python -m bench.reports [--part dev|held|held1|held2|all] [--wrong] | --storm [COUNT]
 
 Files are divided by a hash of their family (the name without number and newline suffix), so that a part holds
 formats of which the other has seen nothing; held1 and held2 divide the held-out part again, by file. `--wrong`
@@ -141,7 +141,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", default="all", choices=("dev", "held", "held1", "held2", "all"))
     parser.add_argument("--wrong", action="store_true")
+    parser.add_argument("--storm", nargs="?", type=int, const=10_000, metavar="COUNT", help="measure a storm instead")
     options = parser.parse_args()
+    if options.storm:
+        from bench import storm
+
+        storm.run(options.storm)
+        return 0
     if not SAMPLES.is_dir():
         print(f"no samples at {SAMPLES}", file=sys.stderr)
         return 1

@@ -33,6 +33,7 @@ SITE_MAP = {
     "assistance": None,
     "emails": "/emails",
     "attachments": "/emails",
+    "quarantine_lists": None,  # before quarantine: its import is no address
     "quarantine": None,
     "reports": None,
     "resending": "/emails",

@@ -64,6 +64,7 @@ class AuditAction(Word):
     OPT_OUT_RESTORED = ("opt_out_restored", N_("Désinscription levée"), AuditGroup.EMAILS)
     OPTIONAL_TYPES = ("optional_types", N_("Types à désinscription modifiés"), AuditGroup.SETTINGS)
     QUARANTINE_LIFTED = ("quarantine_lifted", N_("Quarantaine levée"), AuditGroup.EMAILS)
+    QUARANTINE_IMPORTED = ("quarantine_imported", N_("Quarantaine importée"), AuditGroup.EMAILS)
     OUTCOME_JUDGED = ("outcome_judged", N_("Issue corrigée par une personne"), AuditGroup.EMAILS)
     REPORT_READ_AGAIN = ("report_read_again", N_("Message reçu relu"), AuditGroup.EMAILS)
     REPORT_ATTACHED = ("report_attached", N_("Message reçu rattaché à un e-mail"), AuditGroup.EMAILS)
@@ -103,6 +104,7 @@ class AuditAction(Word):
     LIST_EXPORTED = ("list_exported", N_("Liste exportée"), AuditGroup.EXPORTS)
     ATTACHMENTS_DOWNLOADED = ("attachments_downloaded", N_("Pièces jointes téléchargées"), AuditGroup.EXPORTS)
     DOCUMENTS_TAKEN = ("documents_taken", N_("Documents téléchargés"), AuditGroup.EXPORTS)
+    QUARANTINE_EXPORTED = ("quarantine_exported", N_("Quarantaine exportée"), AuditGroup.EXPORTS)
     AUDIT_EXPORTED = ("audit_exported", N_("Journal exporté"), AuditGroup.EXPORTS)
     # configuration
     ORGANISATION_CHANGED = ("organisation_changed", N_("Organisme modifié"), AuditGroup.SETTINGS)

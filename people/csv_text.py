@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 MOST_BYTES = 5 * 1024 * 1024
@@ -35,7 +35,8 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "language": ("langue", "language", "lang"),
     "notes": ("notes", "note", "commentaire", "commentaires", "remarque", "remarques", "comment", "comments"),
 }  # fmt: skip
-_FIELD_OF = {header: name for name, headers in HEADERS.items() for header in headers}
+# A list of people has a column that says who.
+_NAMING = ("email", "last_name", "name", "reference")
 
 
 class Unreadable(ValueError):
@@ -75,8 +76,9 @@ def fold(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", plain).strip()
 
 
-def read(text: str) -> Sheet:
-    """The rows of a CSV text with a line of headers. Raises Unreadable."""
+def read(text: str, headers: Mapping[str, Sequence[str]] = HEADERS, one_of: Set[str] = frozenset(_NAMING)) -> Sheet:
+    """The rows of a CSV text with a line of headers, which name at least `one_of` the fields. Raises Unreadable."""
+    field_of = {header: name for name, words in headers.items() for header in words}
     text = text.removeprefix("\ufeff").replace("\0", "")
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise Unreadable("too_big")
@@ -87,12 +89,12 @@ def read(text: str) -> Sheet:
     places: dict[int, str] = {}
     ignored = []
     for place, cell in enumerate(head):
-        name = _FIELD_OF.get(fold(cell))
+        name = field_of.get(fold(cell))
         if name and name not in places.values():
             places[place] = name
         elif cell.strip():
             ignored.append(cell.strip())
-    if not {"email", "last_name", "name", "reference"} & set(places.values()):
+    if not one_of & set(places.values()):
         raise Unreadable("no_header")
     rows: list[tuple[int, dict[str, str]]] = []
     for line, cells in lines:

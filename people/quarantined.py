@@ -5,6 +5,7 @@ Entering and lifting are mail.quarantine's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,21 @@ def page(organisation_id: int, asked: Filter, cursor: str | None = None) -> page
         query = query.where(Suppression.reason == asked.grounds)
     at = Suppression.lifted_at if asked.lifted else Suppression.shown_at
     return pages.browse(query, (at, Suppression.id), cursor, descending=True)
+
+
+def rows(organisation_id: int, *, lifted: bool) -> Iterator[Any]:
+    """(Suppression, its e-mail's id, who lifted it), the newest first, for an export; those `lifted` too, or not."""
+    query = (
+        select(Suppression, Email.public_id, User.name)
+        .outerjoin(Email, Email.id == Suppression.email_id)
+        .outerjoin(User, User.id == Suppression.lifted_by_id)
+        .where(Suppression.organisation_id == organisation_id)
+        .order_by(Suppression.shown_at.desc(), Suppression.id.desc())
+        .execution_options(yield_per=500)
+    )
+    if not lifted:
+        query = query.where(Suppression.lifted_at.is_(None))
+    return iter(db.session.execute(query))
 
 
 def counts(organisation_id: int) -> tuple[int, int]:

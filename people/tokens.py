@@ -37,7 +37,10 @@ class Access(Word):
         "send", N_("Envoyer"), Permission.SEND,
         N_("Envoyer des e-mails, créer et modifier des contacts, créer des sessions et y inscrire."),
     )  # fmt: skip
-    ADMIN = ("admin", N_("Administrer"), Permission.RESEND, N_("Renvoyer un e-mail."))
+    ADMIN = (
+        "admin", N_("Administrer"), Permission.RESEND,
+        N_("Renvoyer un e-mail, mettre une adresse en quarantaine ou l'en sortir."),
+    )  # fmt: skip
 
 
 def allowed_to(role: Role) -> list[Access]:

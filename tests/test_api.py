@@ -53,6 +53,9 @@ def world(app: Flask, cassiopee: House) -> World:
         "session_id": session.public_id,
         "email_id": sent["items"][0]["id"],
         "segment_id": "G-canari1", "evaluation_id": evaluation.public_id,
+        "suppression_id": Program(app, cassiopee.admin).post(
+            "/suppressions", {"address": "canari@perdu.example", "reason": "user_unknown"}, 201
+        )["id"],
     }
     asked = Program(app, cassiopee.admin).post("/exports", {"subject": "canari"})
     told = Program(app, cassiopee.admin).post("/events", EVENT)
@@ -73,6 +76,8 @@ BODIES: dict[str, tuple[str, Any]] = {
     "post_emails": ("send", {"recipients": [{"email": "a@b.example"}], "subject": "s", "text": "t"}),
     "post_attachment": ("send", None),
     "post_resend": ("admin", {}),
+    "post_suppression": ("admin", {"address": "parti@mail.example", "reason": "user_unknown"}),
+    "delete_suppression": ("admin", None),
     "post_contact": ("send", {"kind": "learner", "last_name": "Petit"}),
     "patch_contact": ("send", {"phone": "01"}),
     "post_session": ("send", {"title": "Python"}),

@@ -15,6 +15,7 @@ from blueprints.api import (
     segments,
     sending,
     sessions,
+    suppressions,
     templates,
     uploads,
 )
@@ -22,5 +23,5 @@ from blueprints.api.door import blueprint
 
 __all__ = [
     "blueprint", "contacts", "emails", "evaluations", "events", "exports", "me", "openapi", "segments", "sending",
-    "sessions", "templates", "uploads",
+    "sessions", "suppressions", "templates", "uploads",
 ]  # fmt: skip

@@ -55,6 +55,7 @@ _TAGS = {
     "exports": "Exports",
     "contacts": "Contacts",
     "segments": "Contacts",
+    "suppressions": "Quarantine",
     "sessions": "Sessions",
     "templates": "E-mails",
     "evaluations": "Sessions",
