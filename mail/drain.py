@@ -158,15 +158,16 @@ class Drain:
         urgent = 2 * ready > target
         if urgent and ready <= max(self._rate, self._recent):
             return
-        if now - self._known_at > _KNOWN:
+        known = set(self.paths)
+        if now - self._known_at > _KNOWN:  # asked anew, and kept meanwhile: what is at hand leaves by them
             self._known_at = now
-            self.paths.clear()
+            known.clear()
         # What is at hand on a slow server is enough for seconds: who is in a hurry is asked for all the same.
         busy = [id for id, lane in self.lines.lanes.items() if len(lane.ready) > max(4 * len(lane.talks), target // 2)]
         full = [id for id, lane in self.lines.lanes.items() if self._full(lane, now)]
         look = partial(claims.claim, self.owner, wanted := lines if urgent else target - ready)
         look = partial(look, full=full, busy=busy, urgent=urgent)
-        self.looking = self.clerk.submit(self._claim, wanted, look, set(self.paths))
+        self.looking = self.clerk.submit(self._claim, wanted, look, known)
         self.looking.add_done_callback(lambda _: self.lines.rouse())
 
     def _full(self, lane: Lane, now: float) -> bool:

@@ -92,6 +92,13 @@ def test_the_same_press_twice_sends_once(cassiopee, server):
     assert len(server.taken) == 1
 
 
+def test_senders_are_asked_anew_while_their_emails_are_at_hand(cassiopee, server, monkeypatch):
+    monkeypatch.setattr("mail.drain._KNOWN", 0.0)
+    ask(cassiopee, *(f"p{n}@client.example" for n in range(60)))
+    assert drain() == 60
+    assert len(server.taken) == 60
+
+
 def test_the_return_path_follows_the_sender(cassiopee, server):
     cassiopee.sender.return_path = ReturnPath.OWN
     db.session.commit()
