@@ -6,13 +6,13 @@ time they are seen too.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import get_template_attribute, url_for
+from flask import current_app, get_template_attribute, url_for
 from markupsafe import Markup, escape
 
 import i18n
@@ -37,7 +37,6 @@ class Cells:
         self.zone_name = i18n.zone()
         self.zone = ZoneInfo(self.zone_name)
         self.contacts = _folder("contacts.emails")
-        self._patterns: dict[tuple[str, ...], str] = {}
         self._types: dict[str, str] = {}
         self._days: dict[str, str] = {}
         self._statuses: dict[tuple[Any, ...], str] = {}
@@ -47,13 +46,15 @@ class Cells:
     ) -> Markup:
         """The rows of the table. Those of `opened` (public ids) stay open; out of band where htmx asks for news."""
         shown = tuple([(column.key, column.css) for column in columns])
+        made = _patterns.__wrapped__ if current_app.debug else _patterns  # the template may be at work
+        self._pattern = made(self.language, self.list, shown, self.contacts)
         listed = list(rows)
         told = iter(_escaped([text for row in listed for text in self._texts(row)]))
-        made = [
-            self._row(row, shown, row.public_id in opened, oob, tuple([next(told) for _text in range(_TEXTS)]))
+        lines = [
+            self._row(row, row.public_id in opened, oob, tuple([next(told) for _text in range(_TEXTS)]))
             for row in listed
         ]
-        return Markup("\n".join([f"<template>{one}</template>" for one in made] if oob else made))
+        return Markup("\n".join([f"<template>{one}</template>" for one in lines] if oob else lines))
 
     def _texts(self, row: Row) -> tuple[str, ...]:
         """What a row shows of people's words, to be escaped."""
@@ -66,9 +67,7 @@ class Cells:
             ", ".join([file.filename for file in row.attachments]) if row.attachment_count else "",
         )  # fmt: skip
 
-    def _row(
-        self, row: Row, columns: tuple[tuple[str, str], ...], opened: bool, oob: bool, told: tuple[str, ...]
-    ) -> str:
+    def _row(self, row: Row, opened: bool, oob: bool, told: tuple[str, ...]) -> str:
         who, name, address, subject, session, contact, kind, filenames = told
         files, changed = row.attachment_count, self.list == "global" and row.changed_later
         has = (
@@ -77,11 +76,7 @@ class Cells:
             "address" if name != address else "", "files" if files else "", "open" if opened else "",
             "oob" if oob else "",
         )  # fmt: skip
-        if (pattern := self._patterns.get(has)) is None:
-            pattern = self._patterns[has] = keeping.pattern(
-                "history/_row.html", list=self.list, columns=columns, contacts=self.contacts, has=has
-            )
-        return pattern % {  # ids are of our own making
+        return self._pattern(has) % {  # ids are of our own making
             "id": row.public_id, "who": who, "stamp": self._stamp(row.sent_at or row.created_at),
             "changed": changed and self._short(row.updated_at), "type": kind,
             "session_id": row.session_id, "session": session, "contact_id": row.contact_id, "contact": contact,
@@ -141,6 +136,16 @@ def _escaped(texts: list[str]) -> list[str]:
     """The texts as markup, escaped at one blow: no text of the database holds what stands between them."""
     told = str.split(escape("\0".join(texts)), "\0")
     return told if len(told) == len(texts) else [str(escape(text)) for text in texts]
+
+
+@lru_cache(maxsize=64)
+def _patterns(
+    _language: str, kind: str, columns: tuple[tuple[str, str], ...], contacts: str
+) -> Callable[[tuple[str, ...]], str]:
+    """The markup of a row by what it has, of such a table; `contacts` tells the root that the house stands under."""
+    return lru_cache(maxsize=512)(
+        lambda has: keeping.pattern("history/_row.html", list=kind, columns=columns, contacts=contacts, has=has)
+    )
 
 
 def _folder(endpoint: str) -> str:

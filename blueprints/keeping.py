@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request, session
 from flask_wtf.csrf import generate_csrf
 from jinja2 import Environment
 from markupsafe import Markup, escape
@@ -46,6 +47,19 @@ def _pattern(pieces: Pieces) -> str:
     return "".join(parts).strip()
 
 
+def csrf_token() -> str:
+    """The session's token for forms, signed once an hour and not for every page."""
+    raw = session.get(_CSRF)
+    if raw is None or _CSRF in g:
+        return generate_csrf()
+    return _signed(current_app.secret_key, raw, int(time.time()) // 3600)
+
+
+@lru_cache(4096)
+def _signed(_secret: Any, _raw: str, _hour: int) -> str:
+    return generate_csrf()  # of the request's session, which holds that
+
+
 def kept(template: str, holes: Mapping[str, Any] | None = None, /, **inputs: Hashable) -> Markup:
     """The template as rendered for these inputs. `holes` are filled anew each time, escaped as ever."""
     pieces = _pieces(template, inputs)
@@ -54,7 +68,7 @@ def kept(template: str, holes: Mapping[str, Any] | None = None, /, **inputs: Has
     filled = list(pieces)
     for place in range(1, len(pieces), 2):
         name = pieces[place]
-        filled[place] = escape(generate_csrf() if name == _CSRF else (holes or {})[name])
+        filled[place] = escape(csrf_token() if name == _CSRF else (holes or {})[name])
     return Markup("".join(filled))
 
 

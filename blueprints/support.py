@@ -25,7 +25,7 @@ from flask import (
     url_for,
 )
 from flask_login import current_user
-from flask_wtf.csrf import CSRFError, generate_csrf
+from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, select
@@ -256,7 +256,7 @@ def setup(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=asset,
         static=static,
-        csrf_token=generate_csrf,
+        csrf_token=keeping.csrf_token,
         language=i18n.language,
         languages=i18n.LANGUAGES,
         settings=settings,

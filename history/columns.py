@@ -46,10 +46,11 @@ def _nothing(_ask: Ask) -> Iterable[Condition]:
     return ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
-    """A column. `fields` are the query parameters filtered under its header; `exports` are (name, row → value) pairs;
-    `css` is its class in the look; `sorts` says that the date order is toggled at its header."""
+    """A column, one of COLUMNS and no other. `fields` are the query parameters filtered under its header; `exports` are
+    (name, row → value) pairs; `css` is its class in the look; `sorts` says that the date order is toggled at its
+    header."""
 
     key: str
     label: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -42,4 +43,9 @@ def read(text: str, order: str) -> Cursor | None:
 
 
 def _signer() -> URLSafeSerializer[Any]:
-    return URLSafeSerializer(settings().signing_keys, salt="history-cursor")
+    return _signer_of(tuple(settings().signing_keys))
+
+
+@lru_cache(4)
+def _signer_of(keys: tuple[str, ...]) -> URLSafeSerializer[Any]:
+    return URLSafeSerializer(list(keys), salt="history-cursor")

@@ -18,7 +18,10 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Self, cast
 
+import psycopg
+from psycopg.raw_cursor import RawCursor
 from sqlalchemy import BigInteger, Executable, String, Text, bindparam
+from sqlalchemy.exc import DBAPIError
 
 from extensions import db
 from history.cursors import Cursor
@@ -32,6 +35,7 @@ _START, _END, _AT = (bindparam(name, type_=Text) for name in ("start", "end", "p
 _ID = bindparam("place_id", type_=BigInteger)
 _OWNERS = ("training_session", "contact", "opportunity")
 _TEXTS = ("recipient", "subject", "session", "contact", "sender", "by", "operator")
+_NAMED = re.compile(r"%\((\w+)\)s")
 _RUN = re.compile(r"[^\W_]+")
 _KEPT = 256  # questions; a few statements each
 
@@ -39,7 +43,7 @@ _KEPT = 256  # questions; a few statements each
 class Prepared:
     """The text of a statement, with the values that belong to its shape and the names of those that are Typed."""
 
-    __slots__ = ("fixed", "sql", "typed")
+    __slots__ = ("fixed", "numbered", "order", "sql", "typed")
 
     def __init__(self, statement: Executable) -> None:
         dialect = db.engine.dialect
@@ -53,6 +57,11 @@ class Prepared:
             elif not compiled.binds[name].required:
                 process = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
                 self.fixed[name] = process(value) if process else value
+        # As the server numbers them: else the driver reads a long statement's names anew each time.
+        places: dict[str, int] = {}
+        numbered = _NAMED.sub(lambda found: f"${places.setdefault(found[1], len(places) + 1)}", self.sql)
+        self.numbered = numbered.replace("%%", "%").encode()
+        self.order = tuple(places)
 
     def run(self, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         """All rows, their values as the driver gives them. In the session's transaction, after what is pending."""
@@ -60,10 +69,23 @@ class Prepared:
         all_values = {**self.fixed, **values}
         for name, typed in self.typed:
             all_values[name] = values[typed]
-        result = db.session.connection().exec_driver_sql(self.sql, all_values)
-        rows: list[tuple[Any, ...]] = result.cursor.fetchall()  # type: ignore[union-attr]
-        result.close()
-        return rows
+        connection = db.session.connection()
+        if connection.dispatch.before_cursor_execute:  # somebody listens to what is sent
+            result = connection.exec_driver_sql(self.sql, all_values)
+            rows: list[tuple[Any, ...]] = result.cursor.fetchall()  # type: ignore[union-attr]
+            result.close()
+            return rows
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            with RawCursor(driver) as cursor:
+                return cursor.execute(self.numbered, [all_values[name] for name in self.order]).fetchall()
+        except psycopg.Error as error:
+            if gone := driver.closed:
+                connection.invalidate(error)
+            raise DBAPIError.instance(
+                self.sql, all_values, error, psycopg.Error, hide_parameters=True, connection_invalidated=gone,
+                dialect=connection.dialect,
+            ) from error  # fmt: skip
 
 
 @dataclass(frozen=True)

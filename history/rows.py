@@ -104,8 +104,9 @@ class Row:
     @property
     def version(self) -> str:
         """Changes whenever what a row shows may change by itself; so a page knows which rows are stale."""
-        shown = (self.status, self.reason, self.marks, self.queue_state, self.attempt_count, self.next_attempt_at)
-        return f"{zlib.crc32(repr((*shown, self.sent_at, self.sender_paused, self.final)).encode()):08x}"
+        words = f"{self.status} {self.reason} {self.queue_state} {self.marks:d} {self.sender_paused} {self.final}"
+        moments = f"{self.attempt_count} {self.next_attempt_at} {self.sent_at}"
+        return f"{zlib.crc32(f'{words} {moments}'.encode()):08x}"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import DataError, OperationalError
 
 from extensions import db
 from history import HistoryFilter, Scope, around, pages, prepared
 from history.query import Question
-from models import User
+from models import Email, User
 from tests.history.making import NOW, make_contact, make_email, make_session
 
 QUERIES = (
@@ -65,3 +66,31 @@ def test_a_kept_statement_cannot_hold_what_python_makes_of_a_text() -> None:
     with pytest.raises(TypeError):
         text.lower()
     assert [part.name for part in text.split()] == ["recipient 0"]
+
+
+def test_kept_statements_are_sent_as_they_are_and_seen_by_who_listens(filled: Any) -> None:
+    nobodys = select(Email.subject).where(Email.subject.like("50 %%'é"))
+    statement = prepared.Prepared(nobodys.union_all(select(text("'%'"))))
+    assert statement.run({}) == [("%",)]
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, sent: str, *_: Any) -> None:
+        seen.append(sent)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert statement.run({}) == [("%",)]
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    assert seen == [statement.sql]
+
+
+def test_what_the_database_refuses_is_the_error_that_pages_know(filled: Any) -> None:
+    with pytest.raises(DataError):
+        prepared.Prepared(text("SELECT 1 / 0")).run({})
+    db.session.rollback()
+    with pytest.raises(OperationalError) as caught:
+        prepared.Prepared(text("SELECT pg_terminate_backend(pg_backend_pid())")).run({})
+    assert caught.value.connection_invalidated
+    db.session.rollback()
+    assert prepared.Prepared(text("SELECT 1")).run({}) == [(1,)]
