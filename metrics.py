@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from extensions import QUEUES, db, living_workers, queue
-from models.standing import FIRST_DUE, QUEUED, STANDING
+from models.standing import FIRST_DUE, QUEUED, STANDING, Standing
 from models.words import EventKind, Status
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
@@ -54,11 +54,12 @@ SELECT kind, count(*) AS number, max(id) AS newest FROM (
 
 @dataclass(frozen=True)
 class Outbox:
-    """The whole house's outbox now: e-mails by standing; the age in seconds of the oldest that may leave and whose
-    sender is not paused; e-mails in doubt that nobody has dealt with; paused senders; servers away; lines held."""
+    """The whole house's outbox now: e-mails by standing, and the age in seconds of the oldest of each that was to leave
+    before now and whose sender is not paused; e-mails in doubt that nobody has dealt with; paused senders; servers
+    away; lines held."""
 
     emails: dict[str, int]
-    oldest: float
+    oldest: dict[str, float]
     uncertain: int
     paused: int
     away: int
@@ -72,7 +73,8 @@ def outbox() -> Outbox:
         rows = {row.standing: row for row in connection.execute(text(_OUTBOX))}
         rest = connection.execute(text(_REST)).one()
     emails = {one.value: rows[one.value].emails if one.value in rows else 0 for one in QUEUED}
-    oldest = max((float(row.oldest) for row in rows.values() if row.oldest is not None), default=0.0)
+    ages = {standing: float(row.oldest or 0) for standing, row in rows.items()}
+    oldest = {one.value: round(ages.get(one.value, 0.0), 3) for one in QUEUED if one is not Standing.LATER}
     return Outbox(emails, oldest, rest.uncertain, rest.paused, rest.away, int(rest.lines))
 
 
@@ -183,8 +185,12 @@ class House:
         for standing, number in now.emails.items():
             depth.add_metric([standing], number)
         yield depth
+        age = GaugeMetricFamily("sillage_outbox_oldest_seconds", "Age of the oldest e-mail (paused senders apart).",
+                                labels=["standing"])  # fmt: skip
+        for standing, seconds in now.oldest.items():
+            age.add_metric([standing], seconds)
+        yield age
         for name, words, value in (
-            ("outbox_oldest_seconds", "Age of the oldest e-mail that may leave (paused senders apart).", now.oldest),
             ("uncertain_emails", "E-mails in doubt that nobody has dealt with.", now.uncertain),
             ("paused_senders", "Senders that are paused.", now.paused),
             ("servers_away", "Sending servers that do not answer.", now.away),

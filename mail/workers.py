@@ -35,7 +35,6 @@ JOB_LABELS = {
     "make_documents": N_("Génération de documents"),
     "send_again": N_("Renvois en nombre"),
     "forget_drafts": N_("Ménage des brouillons"),
-    "forget_reports": N_("Ménage des retours"),
     "alert_incomplete": N_("Alertes de complétude"),
     "send_digests": N_("Résumés des échecs"),
     "apply_events": N_("Évènements reçus"),
@@ -44,9 +43,16 @@ JOB_LABELS = {
     "replan_organisation": N_("Calcul des envois automatiques"),
     "check_domains": N_("Vérification des domaines"),
     "try_senders": N_("Essais d'expéditeurs"),
+    "apply_provider_calls": N_("Lecture des retours"),
+    "poll_providers": N_("Lecture des retours"),
+    "try_provider": N_("Essai d'un service d'envoi"),
+    "prune_providers": N_("Ménage des retours"),
+    "forget_reports": N_("Ménage des retours"),
     "expire_exports": N_("Ménage des exports"),
 }
 OTHER_JOB = N_("Travail de fond")
+# Rung for one organisation, their first argument. What is rung for anything else is told to nobody here.
+_OF_ONE = ("replan_organisation",)
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,7 @@ def _held(organisation_id: int, job_ids: Sequence[str]) -> dict[str, list[Held]]
 
 
 def _told_to(job: Job, organisation_id: int) -> bool:
-    return not job.args or job.args[0] == organisation_id
+    return not job.args or (_name(job) in _OF_ONE and job.args[0] == organisation_id)
 
 
 def _name(job: Job) -> str:

@@ -41,6 +41,7 @@ PAGES = (
     "/events?type=nothing", "/settings/billing", "/settings/billing/new",
     "/settings/quarantine", "/settings/quarantine?state=lifted", "/settings/quarantine?address=nobody-at-all",
     "{quarantined}", "{stopped}", "{uncertain}",
+    "/settings/operations",
     "/settings/audit", "/settings/audit?action=emails", "/settings/audit?subject=nobody-at-all",
     "/account", "/todo", "/todo?who=mine", "/todo?cause=spam&domain=none",
     "/views", "/segments", "/segments/new", "/exports", "/exports/new",
