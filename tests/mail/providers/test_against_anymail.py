@@ -14,7 +14,7 @@ from typing import Any
 import django
 import pytest
 from django.conf import settings as django_settings
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mail.providers import PROVIDERS
@@ -60,6 +60,10 @@ STUMBLES = (
     OverflowError,
     AnymailConfigurationError,
 )
+
+
+# a busy machine draws slowly; nothing here takes long
+UNHURRIED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 
 
 def theirs(provider: str, payload: Any) -> list[Any] | None:
@@ -134,6 +138,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("provider", VIEWS)
+@UNHURRIED
 @given(data=st.data())
 def test_with_fields_left_out_it_is_read_alike_still(provider: str, data: st.DataObject) -> None:
     payload = copy.deepcopy(data.draw(st.sampled_from(documented.PAYLOADS[provider])))
@@ -165,6 +170,7 @@ FIELDS = st.sampled_from((
 ))  # fmt: skip
 
 
+@UNHURRIED
 @given(st.lists(FIELDS, max_size=12))
 def test_mailguns_old_forms_are_read_alike(fields: list[tuple[str, str]]) -> None:
     from django.http import QueryDict
