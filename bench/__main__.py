@@ -15,6 +15,7 @@ QUICK: dict[str, list[str]] = {
     "making": [],
     "history": ["--sizes", "10000,200000", "--requests", "40"],
     "reports": [],
+    "sending": ["--rounds", "3", "--emails", "500"],
 }
 
 

@@ -24,14 +24,16 @@ from statistics import median
 
 from flask import Flask
 from flask_migrate import upgrade
+from sqlalchemy import func, select, text
 
 import config
 from app import create_app
+from bench import against, sending_team
 from bench import sending_others as others
 from bench.filling import fill
 from bench.tables import connect
 from extensions import db
-from local.postgres import Postgres
+from local.postgres import ROLE, Postgres
 from local.valkey import Valkey
 from mail import mime, outbox
 from mail.compose import Draft, File
@@ -53,6 +55,11 @@ class Place:
     organisation_id: int = 0
     sender_id: int = 0
     asked: int = 0
+
+    @property
+    def app_folder(self) -> Path:
+        """Where the run keeps its files."""
+        return Path(self.app.extensions["sillage"].data)
 
 
 @dataclass
@@ -94,6 +101,12 @@ def run(folder: Path, options: argparse.Namespace) -> None:
             for name in SIZES:
                 for pipelining in (True, False):
                     compare(place, name, pipelining, options)
+        if options.only in ("", "latency"):
+            print(f"\nserver that answers after 50 ms, 1 worker; {options.emails // 5} e-mails a pass")
+            sending_team.lines(place, options)
+        if options.only in ("", "workers"):
+            print("\nworkers of 8 lines each")
+            sending_team.workers(place, options)
         if options.only in ("", "statements"):
             statements(place, options)
         print(f"load {os.getloadavg()[0]:.2f}")
@@ -102,6 +115,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
 @contextlib.contextmanager
 def opened(folder: Path, history: int) -> Iterator[Place]:
     """Servers and an app for the duration of the block."""
+    folder.mkdir(parents=True, exist_ok=True)
     postgres, valkey = Postgres(folder), Valkey(folder)
     postgres.start()
     valkey.start()
@@ -111,7 +125,7 @@ def opened(folder: Path, history: int) -> Iterator[Place]:
             config.Config(
                 env="production", data=folder, secret_key="the bench's own secret key, long enough",
                 base_url="http://localhost", database_url=config.psycopg_url(postgres.create_database("sending")),
-                redis_url=valkey.url, mail_server="127.0.0.1", mail_local_hostname="bench.example", drain_linger=0.0,
+                redis_url=valkey.url, mail_server="127.0.0.1", mail_local_hostname="bench.example", drain_linger=0.5,
                 dns_server="none",
             )
         )  # fmt: skip
@@ -229,11 +243,14 @@ def ours(place: Place, port: int, count: int, files: tuple[File, ...], lines: in
     ids = ask(place, count, files)
     configure(place.app, port, lines)
     before = spent(os.getpid()), spent_by_postgres(place), spent(sink_pid)
-    began = time.perf_counter()
+    began = db.session.execute(text("SELECT clock_timestamp()")).scalar_one()
+    db.session.rollback()
     settled = drain()
-    seconds = time.perf_counter() - began
     after = spent(os.getpid()), spent_by_postgres(place), spent(sink_pid)
-    sent = db.session.query(Email).where(Email.id.in_(ids), Email.status == "sent").count()
+    sent, last = db.session.execute(
+        select(func.count(), func.max(Email.updated_at)).where(Email.id.in_(ids), Email.status == "sent")
+    ).one()
+    seconds = (last - began).total_seconds()
     db.session.remove()
     assert settled == sent == count, (settled, sent, count)
     ours_, database, sink_ = ((b - a) / count for a, b in zip(before, after, strict=True))
@@ -261,6 +278,12 @@ def bodies(place: Place, count: int, files: tuple[File, ...]) -> list[tuple[str,
     return made
 
 
+def where(place: Place) -> dict[str, str]:
+    """A database for django-post_office beside ours, as Django names it."""
+    place.postgres.create_database("django")
+    return {"HOST": str(place.postgres.places.postgres_socket), "USER": ROLE, "NAME": "django"}
+
+
 def compare(place: Place, name: str, pipelining: bool, options: argparse.Namespace) -> None:
     """A table: contenders in turn, round by round."""
     count = options.emails // (4 if SIZES[name] else 1)
@@ -276,12 +299,28 @@ def compare(place: Place, name: str, pipelining: bool, options: argparse.Namespa
             seconds, after = time.perf_counter() - began, (spent(os.getpid()), spent(server.pid))
             return Run(count / seconds, (after[0] - before[0]) / count, 0.0, (after[1] - before[1]) / count)
 
+        def flask_mail() -> Run:
+            few, file = max(10, count // 20), os.urandom(SIZES[name])
+            before, began = spent(os.getpid()), time.perf_counter()
+            others.flask_mail_alone(server.port, few, file)
+            return Run(few / (time.perf_counter() - began), (spent(os.getpid()) - before) / few)
+
+        def post_office() -> Run:
+            few, file = max(20, count // 5), os.urandom(SIZES[name])
+            found = others.post_office(options.django, where(place), server.port, few, file, place.app_folder)
+            assert found["sent"] == few, found
+            return Run(found["rate"], found["cpu"])
+
         for number in range(options.rounds + 1):
             passes = {"bare smtplib loop": lambda: bare(others.smtplib_loop)}
             if pipelining:
                 passes["bare pipelining loop"] = lambda: bare(others.pipelining_loop)
             for n in lines:
                 passes[f"Sillage, {n} lines"] = lambda n=n: ours(place, server.port, count, files, n, server.pid)
+            if pipelining:
+                passes["Flask-Mail, mail.send"] = flask_mail
+                if options.django and against.available(options.django):
+                    passes["django-post_office"] = post_office
             for what, one in passes.items():
                 ran = one()
                 if number:  # the first warms up

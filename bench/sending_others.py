@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import smtplib
 import socket
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import flask_mail
+from flask import Flask
 
 from bench.making import HTML, TEXT
 from mail.conversation import stuffed
@@ -15,6 +23,7 @@ WHEN = datetime.now(UTC)
 Messages = list[tuple[str, bytes]]
 Loop = Callable[[int, Messages], None]
 _FROM = "formation@cassiopee.example"
+_SCRIPT = Path(__file__).with_name("post_office_sending.py")
 
 
 def smtplib_loop(port: int, messages: Messages) -> None:
@@ -45,3 +54,30 @@ def pipelining_loop(port: int, messages: Messages) -> None:
             hear(1)
         sock.sendall(b"QUIT\r\n")
         hear(1)
+
+
+def flask_mail_alone(port: int, count: int, file: bytes) -> None:
+    """Flask-Mail's mail.send: each message made, and a connection opened for it."""
+    app = Flask("flask-mail")
+    app.config.update(MAIL_SERVER="127.0.0.1", MAIL_PORT=port)
+    mail = flask_mail.Mail(app)
+    with app.app_context():
+        for number in range(count):
+            message = flask_mail.Message(
+                f"Convocation n° {number} à la session", [(f"Léa Martin {number}", f"lea{number}@client.example")],
+                body=TEXT, html=HTML, sender=("Atelier Cassiopée", _FROM),
+            )  # fmt: skip
+            if file:
+                message.attach("Programme.pdf", "application/pdf", file)
+            mail.send(message)
+
+
+def post_office(python: str, place: dict[str, str], port: int, count: int, file: bytes, folder: Path) -> dict[str, Any]:
+    """What django-post_office's sender came to: messages a second (`rate`) and seconds of processor time each."""
+    letter = {"text": TEXT, "html": HTML, "file": base64.b64encode(file).decode(), "folder": str(folder)}
+    run = subprocess.run(
+        [python, str(_SCRIPT), json.dumps(place), str(port), str(count)], input=json.dumps(letter), text=True,
+        stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found

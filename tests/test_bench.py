@@ -1,4 +1,4 @@
-"""The benchmark of the history runs from end to end on tables of two thousand e-mails, which are made right."""
+"""The benchmarks run from end to end: the history on tables of two thousand e-mails, which are made right; sending."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import history
+from bench import history, sending
 
 
 def test_the_benchmark_of_the_history_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,3 +18,12 @@ def test_the_benchmark_of_the_history_runs(folder: Path, capsys: pytest.CaptureF
                  "whole requests", "ix_email_newest", "has no django-post_office"):  # fmt: skip
         assert name in said
     assert "0+0 st." not in said
+
+
+def test_the_benchmark_of_sending_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = SimpleNamespace(rounds=1, emails=40, lines="2", history=0, only="bare", django="/nowhere/python")
+    sending.run(folder / "sending", options)
+    said = capsys.readouterr().out
+    for name in ("10 KB, PIPELINING", "10 + 200 KB, no PIPELINING", "bare smtplib loop", "bare pipelining loop",
+                 "Sillage, 2 lines", "Flask-Mail, mail.send"):  # fmt: skip
+        assert name in said
