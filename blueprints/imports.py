@@ -33,13 +33,6 @@ KINDS = {
 }
 _KEPT_FOR = 2 * 3600
 _SHOWN = 200
-UNREADABLE = {
-    "empty": N_("Le fichier est vide : il faut une ligne d'en-têtes et une ligne par personne."),
-    "binary": N_("Ce fichier n'est pas un CSV. Dans votre tableur : « Enregistrer sous », format CSV."),
-    "too_big": N_("Le fichier dépasse 5 Mo : coupez-le en plusieurs."),
-    "too_many": N_("Le fichier dépasse 20 000 lignes : coupez-le en plusieurs."),
-    "no_header": N_("La première ligne doit nommer les colonnes : nom, prénom, e-mail, référence…"),
-}
 
 
 class ImportForm(BaseForm):
@@ -75,7 +68,7 @@ def _import(training_session: TrainingSession | None) -> Response:
             text = _given(form)
             return _preview(training_session, KINDS[form.kind.data], text)
         except csv_text.Unreadable as problem:
-            form.file.errors = [_(UNREADABLE[problem.code])]
+            form.file.errors = [_(csv_text.UNREADABLE[problem.code])]
     status = 422 if request.method == "POST" else 200
     return page("contacts/import.html", status=status, form=form, training_session=training_session)
 

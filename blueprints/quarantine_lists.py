@@ -17,7 +17,6 @@ from flask_login import current_user
 from wtforms import FileField, TextAreaField
 
 from blueprints.forms import BaseForm
-from blueprints.imports import UNREADABLE
 from blueprints.support import allow, page
 from extensions import db
 from history.export_cells import Format, defused
@@ -98,7 +97,7 @@ def bring() -> Response:
         except csv_text.Unreadable as problem:
             form.file.errors = [
                 _("La première ligne doit nommer les colonnes : adresse, motif, depuis le.")
-                if problem.code == "no_header" else _(UNREADABLE[problem.code])
+                if problem.code == "no_header" else _(csv_text.UNREADABLE[problem.code])
             ]  # fmt: skip
     return page("quarantine/import.html", status=422 if request.method == "POST" else 200, form=form)
 

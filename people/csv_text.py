@@ -13,9 +13,19 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from models.words import N_
+
 MOST_BYTES = 5 * 1024 * 1024
 MOST_ROWS = 20_000
 _LONGEST_CELL = 10_000
+# Why a text is no list we can read, in words for a person (French message ids).
+UNREADABLE = {
+    "empty": N_("Le fichier est vide : il faut une ligne d'en-têtes et une ligne par personne."),
+    "binary": N_("Ce fichier n'est pas un CSV. Dans votre tableur : « Enregistrer sous », format CSV."),
+    "too_big": N_("Le fichier dépasse 5 Mo : coupez-le en plusieurs."),
+    "too_many": N_("Le fichier dépasse 20 000 lignes : coupez-le en plusieurs."),
+    "no_header": N_("La première ligne doit nommer les colonnes : nom, prénom, e-mail, référence…"),
+}
 
 # What each column may be called, folded (lower case, no accents, words alone).
 HEADERS: dict[str, tuple[str, ...]] = {

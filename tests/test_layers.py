@@ -18,7 +18,8 @@ DEEP = BELOW | {"metrics", "documents", "mail", "planning", "history", "people",
 MAY_IMPORT = {
     "words": set(), "places": set(), "errors": set(), "config": {"places"},
     "i18n": LEAVES, "extensions": LEAVES, "models": BASE,
-    "metrics": BELOW, "documents": BELOW, "mail": BELOW | {"documents"}, "planning": BELOW | {"documents", "mail", "people", "history"},
+    "metrics": BELOW, "documents": BELOW, "mail": BELOW | {"documents"},
+    "planning": BELOW | {"documents", "mail", "people", "history"},
     "history": BELOW | {"documents"}, "people": BELOW, "webhooks": BELOW | {"mail", "history"},
     "jobs": DEEP, "blueprints": DEEP, "cli": DEEP,
 }  # fmt: skip

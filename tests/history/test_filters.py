@@ -14,8 +14,8 @@ from history.periods import DateField, Days, Period, days, midnight
 from models.words import Status
 
 KEYS = ["status", "recipient", "subject", "type", "date_field", "period", "from", "to", "attachment", "session",
-        "contact", "learners", "segment", "sender", "by", "reason", "operator", "resent", "treated", "queue", "number", "event",
-        "sort", "cursor", "limit", "unknown"]  # fmt: skip
+        "contact", "learners", "segment", "sender", "by", "reason", "operator", "resent", "treated", "queue", "number",
+        "event", "sort", "cursor", "limit", "unknown"]  # fmt: skip
 VALUES = st.one_of(
     st.sampled_from([
         "error", "waiting", "sent_all", "failed", "sent", "requested", "convocation", "free", "invoice.paid", "updated",
