@@ -12,10 +12,13 @@ import pytest
 from sqlalchemy import text
 
 from extensions import db
+from mail import accounts, claims
 from mail.drain import drain
+from mail.lines import Lane
 from mail.manners import MOMENT
 from mail.pace import Pace
 from models.words import EventKind, Reason, Status
+from tests.mail.queue_rows import queue
 from tests.mail.test_accounts import account
 from tests.mail.test_pace import later, state
 from tests.mail.test_sending import ask, entry, kinds, make_due
@@ -77,6 +80,7 @@ def test_a_throttled_domain_rests_while_the_others_go_on(cassiopee, server):
     for email in waiting:
         assert kinds(email) == [EventKind.REQUESTED] and entry(email).attempt_count == 0
     assert state("slow.example").slowed_at is not None
+    db.session.delete(entry(emails[0]))  # it would be refused again, and slow its domain again
     make_due()
     before = len(server.taken)
     drain()
@@ -152,6 +156,16 @@ def test_a_single_email_passes_a_mailing_on_a_slow_server(cassiopee, boreale, ap
         until(lambda: "q@client.example" in recipients(server))
         place = recipients(server).index("q@client.example") - before
     assert place <= 12  # two turns of the lines, and what was under way
+
+
+def test_single_emails_get_the_next_free_line(cassiopee):
+    queue(cassiopee, 3)
+    bulk = claims.claim("w", 3)
+    singles = ask(cassiopee, "zoe@client.example", "abel@client.example")
+    lane = Lane(accounts.house())
+    for job in [*bulk, *claims.claim("w", 3)]:
+        lane.add(job)
+    assert [job.email_id for job in lane.ready] == [*(one.id for one in singles), *(job.email_id for job in bulk)]
 
 
 def test_a_mailing_over_one_account_never_delays_another_account(cassiopee, boreale, app, server):
