@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from rq import get_current_job
+
 import webhooks
 from documents import runs
 from history import export_jobs, export_work
@@ -44,7 +46,9 @@ def sweep() -> None:
 
 
 def poll_mailboxes() -> None:
-    """Read what came back into the bounce mailboxes."""
+    """Read what came back into the bounce mailboxes, at a low priority: a storm of reports must not slow sending."""
+    if get_current_job() is not None:  # this process is the job's own, and so is its priority
+        os.setpriority(os.PRIO_PROCESS, 0, mailbox.NICENESS)
     mailbox.poll()
 
 

@@ -260,6 +260,8 @@ def _sink() -> tuple[subprocess.Popen[bytes], int]:
 def _work(task: str, folder: Path) -> None:
     """A child's task: poll until killed, or send all that waits and say how fast."""
     with create_app(_read(folder)).app_context():
+        if task == "poll":
+            os.setpriority(os.PRIO_PROCESS, 0, mailbox.NICENESS)  # as jobs.poll_mailboxes does
         while task == "poll":
             mailbox.poll()
         began = time.monotonic()

@@ -29,6 +29,7 @@ log = logging.getLogger("sillage.inbound")
 
 BATCH = 200  # new messages of one mailbox in one poll
 SIDE_BY_SIDE = 4
+NICENESS = 10  # of the process that reads, its fenced reader's too
 _IMAP_TIMEOUT = 30  # seconds without a word from the server
 _IMAP_LONGEST = 240  # seconds for one poll of one mailbox, however slowly the server speaks
 _IMAP_TROUBLE = (OSError, imaplib.IMAP4.error, ImapToolsError)
