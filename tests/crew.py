@@ -40,7 +40,7 @@ class Nursery:
         self.process.wait()
 
     def fork(self, arguments: list[str], env: dict[str, str], log: str) -> int:
-        """The pid of a new `worker.py ARGUMENTS` with that environment."""
+        """The pid of a new `worker.py ARGUMENTS` (or `python -c PROGRAM`) with that environment."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([arguments, env, log]) + "\n")
         self.process.stdin.flush()
@@ -89,7 +89,7 @@ class Crew:
         self.environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
             "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"], "REDIS_URL": config.redis_url,
             "MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(port), "SECRET_KEY": config.secret_key,
-            "SILLAGE_DATA": str(config.data), "SILLAGE_ENV": "test", "SILLAGE_LEASE": "1", "SMTP_TIMEOUT": "3",
+            "SILLAGE_DATA": str(config.data), "SILLAGE_ENV": "test", "SILLAGE_LEASE": "2", "SMTP_TIMEOUT": "3",
             "SMTP_DATA_TIMEOUT": "3", "DRAIN_LINGER": "0.1", "DNS_SERVER": "none",
         } | settings  # fmt: skip
         self.workers: list[Worker] = []
@@ -155,8 +155,12 @@ def _work(worker: Any, arguments: list[str], env: dict[str, str], log: str) -> N
     os.environ.update(env)
     code = 1
     try:
-        worker.app = worker.create_app()
-        code = worker.main(arguments)
+        if arguments[0] == "-c":
+            exec(arguments[1], {"__name__": "__main__"})
+            code = 0
+        else:
+            worker.app = worker.create_app()
+            code = worker.main(arguments)
     finally:
         sys.stdout.flush()
         os._exit(code)

@@ -23,7 +23,7 @@ __all__ = [
     "state", "statuses",
 ]  # fmt: skip
 
-LEASE = 1.0  # of the crew's workers
+LEASE = 2.0  # of the crew's workers
 
 
 def house_sweeps() -> None:

@@ -45,7 +45,7 @@ class Station:
     @contextlib.contextmanager
     def crew(self, **settings: str) -> Iterator[Crew]:
         """Workers of this house, none yet."""
-        with Crew(self.nursery, self.app, self.server.port, SILLAGE_LEASE=str(LEASE), **settings) as crew:
+        with Crew(self.nursery, self.app, self.server.port, **{"SILLAGE_LEASE": str(LEASE)} | settings) as crew:
             yield crew
 
     def store(self) -> redis.Redis:

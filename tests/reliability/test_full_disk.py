@@ -86,7 +86,7 @@ def test_f3_postgresql_has_no_room_the_request_is_refused_and_the_queue_goes_on_
     with station.crew(DRAIN_CONNECTIONS="2") as crew:
         for name in ("send", "work", "cron"):
             crew.start(name)
-        assert station.server.stopped.wait(30), crew.said()
+        come_true(station.server.stopped.is_set, 60)
         station.disk.fill()
         station.server.script.go.set()
         before = statuses().total()

@@ -180,9 +180,9 @@ def test_p2_conflicts_are_tried_again_and_no_connection_waits_on_the_wire(statio
     server, log = station.server, station.postgres.log
     since = log.stat().st_size
     server.script.stop_at = "dot"
-    with station.crew(DATABASE_URL=url, DRAIN_CONNECTIONS="4") as crew:
+    with station.crew(DATABASE_URL=url, DRAIN_CONNECTIONS="4", SILLAGE_LEASE="20") as crew:
         crew.start("send")
-        assert server.stopped.wait(30), crew.said()
+        come_true(server.stopped.is_set, 60)
         come_true(lambda: set(sessions_of(name)) == {"idle"}, meanwhile=None)
         assert len(sessions_of(name)) <= 5, "more than the two pools keep"
         server.script.delay = 0.03
@@ -192,6 +192,7 @@ def test_p2_conflicts_are_tried_again_and_no_connection_waits_on_the_wire(statio
             while not none_waits():
                 in_the_way(connection)
                 outbox.sweep()
+                time.sleep(0.1)
     logged = log.read_bytes()[since:].decode()
     assert "could not serialize access" in logged
     assert statuses() == {Status.SENT: 80}
@@ -199,19 +200,17 @@ def test_p2_conflicts_are_tried_again_and_no_connection_waits_on_the_wire(statio
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_p2_a_deadlock_is_tried_again(station: Station, first: int, deadlocks: list[int]) -> None:
-    """Both 250s are settled by one statement; somebody holds one of the rows and asks for the other. Which of the two
-    ways round is a deadlock is PostgreSQL's affair: one of them is."""
+def test_p2_somebody_who_takes_the_same_rows_in_another_order_is_got_over(station: Station, first: int) -> None:
+    """Both 250s come at once; somebody holds one of the rows and asks for the other, each way round."""
     ids = [email.id for email in ask(station.house, *recipients(2))]
     db.session.rollback()
-    server, log = station.server, station.postgres.log
-    since = log.stat().st_size
+    server = station.server
     server.script.stop_at, server.script.stop_at_dot = "dot", threading.Event()
     hold = server.script.stop_at_dot
     url = f"{station.app.config['SQLALCHEMY_DATABASE_URI']}&options={quote('-c deadlock_timeout=20ms')}"
-    with station.crew(DATABASE_URL=url, DRAIN_CONNECTIONS="2") as crew:
+    with station.crew(DATABASE_URL=url, DRAIN_CONNECTIONS="2", SILLAGE_LEASE="20") as crew:
         worker = crew.start("send")
-        assert server.stopped.wait(30) and server.waiting.wait(30), crew.said()
+        come_true(lambda: server.stopped.is_set() and server.waiting.is_set(), 60)
         horse = worker.horse()
         assert horse is not None
         os.kill(horse, signal.SIGSTOP)  # it will find both replies at once
@@ -219,22 +218,15 @@ def test_p2_a_deadlock_is_tried_again(station: Station, first: int, deadlocks: l
         hold.set()
         come_true(lambda: len(server.taken) == 2, meanwhile=None)
         time.sleep(0.1)  # both replies are on the line
-        with db.engine.begin() as connection:
+        with db.engine.connect() as connection:
             lock = text("SELECT 1 FROM email WHERE id = :id FOR UPDATE")
             connection.execute(lock, {"id": ids[first]})
             os.kill(horse, signal.SIGCONT)
             come_true(lambda: locked_out() > 0, meanwhile=None)
-            connection.execute(lock, {"id": ids[1 - first]})
+            with contextlib.suppress(OperationalError):  # where it is us who have to give way
+                connection.execute(lock, {"id": ids[1 - first]})
         come_true(none_waits, meanwhile=None)
-    deadlocks.append(log.read_bytes()[since:].decode().count("deadlock detected"))
     assert statuses() == {Status.SENT: 2} and copies(server) == {"p0@client.example": 1, "p1@client.example": 1}
-    assert len(deadlocks) < 2 or any(deadlocks), "neither way round was a deadlock"
-
-
-@pytest.fixture(scope="module")
-def deadlocks() -> list[int]:
-    """How many there were in each of the two ways round."""
-    return []
 
 
 def locked_out() -> int:
