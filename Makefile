@@ -5,8 +5,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-# two test processes, a file to each: every one has servers of its own
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# three test processes, a file to each (tests/sharing.py): every one has servers of its own
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
 .PHONY: help run test lint messages chaos sheets bench clean

@@ -28,6 +28,9 @@ from models.words import ReturnPath, Role
 from tests import audited, loopback
 from tests.client import Browser
 from tests.crew import Nursery
+from tests.sharing import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 
 loopback.stay()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -14,9 +12,9 @@ from flask import Flask
 from rq import Worker
 from sqlalchemy import text
 
-from config import ROOT, Config
 from extensions import QUEUES, db, queue, workers_alive
 from tests.client import Browser
+from tests.crew import Crew, Nursery
 
 
 def register(app: Flask, name: str, queue_name: str, *, age: float = 0, pid: int | None = None) -> Worker:
@@ -72,24 +70,17 @@ def test_not_ready_before_the_newest_migration(app: Flask, client: Browser) -> N
         db.session.commit()
 
 
-def test_a_real_idle_worker_is_heard_often_enough(app: Flask, test_config: Config) -> None:
-    env = os.environ | {
-        "DATABASE_URL": test_config.database_url, "REDIS_URL": test_config.redis_url, "SECRET_KEY": "x" * 40,
-        "SILLAGE_DATA": str(test_config.data), "SILLAGE_ENV": "test",
-    }  # fmt: skip
-    process = subprocess.Popen([sys.executable, "worker.py", "send"], cwd=ROOT, env=env)
-    try:
+def test_a_real_idle_worker_is_heard_often_enough(app: Flask, nursery: Nursery) -> None:
+    with Crew(nursery, app, port=1) as crew:
+        process = crew.start("send")
         until = time.monotonic() + 60
         while not workers_alive()["send"]:
-            assert process.poll() is None, "the worker ended"
+            assert process.alive, crew.said()
             assert time.monotonic() < until, "not heard"
             time.sleep(0.2)
         (worker,) = Worker.all(queue=queue("send"))
         # RQ listens until 15 s before the key would expire (60 s are added to it), then is heard again
         assert app.extensions["redis"].ttl(worker.key) - 60 - 15 <= 45
-    finally:
-        process.kill()
-        process.wait()
     assert workers_alive()["send"] is False
 
 

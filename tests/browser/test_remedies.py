@@ -108,10 +108,10 @@ class Walk:
     def ends(self, status: str) -> None:
         """The e-mail on this page comes to that status."""
         badge = self.page.locator(f".detail-side .status[data-status={status}]")
-        for _look in range(40):
+        for _look in range(100):
             if badge.count():
                 return
-            self.page.wait_for_timeout(1000)
+            self.page.wait_for_timeout(400)
             self.page.reload()
         shown = self.page.locator(".detail-side .status").get_attribute("data-status")
         raise AssertionError(f"{self.page.url}: {shown}, {status} expected")
