@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from extensions import db
 from mail import outbox
 from mail.accounts import can_keep_secrets
 from mail.providers import accounts, brevo, ledger
 from mail.providers.event import Call
-from models import Address, Email, Organisation, ProviderAccount, Sender
+from models import Address, DeliveryEvent, Email, Organisation, ProviderAccount, Sender
 from models.provider import Via
 from models.words import Status
 
@@ -58,6 +58,9 @@ def keep(organisation: Organisation | None) -> None:
         calls = [_call(outbox.message_id(email.id, sender), address, email.sent_at, *one) for one in told]
         events = [event for call in calls for event in brevo.parse(call)]
         ledger.hear(organisation.id, made.id, brevo.NAME, events, Via.WEBHOOK)
+        # as all that is seeded: the last change is when the last thing happened
+        last = select(func.max(DeliveryEvent.occurred_at)).where(DeliveryEvent.email_id == email.id)
+        db.session.execute(update(Email).where(Email.id == email.id).values(updated_at=last.scalar_subquery()))
 
 
 def _call(message_id: str, address: str, sent_at: datetime, name: str, minutes: int, more: dict[str, Any]) -> Call:
