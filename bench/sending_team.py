@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.sending import Place
 
 LATENCY = 0.05
-_WARM = 5.0  # seconds
+_WARM, _PATIENCE = 5.0, 300.0  # seconds
 
 
 def lines(place: Place, options: argparse.Namespace) -> None:
@@ -77,8 +77,7 @@ def crew(place: Place, port: int, number: int, each: int) -> Iterator[None]:
         while time.monotonic() < warm:
             sending.ask(place, 4 * number, ())
             time.sleep(0.2)
-        while _waiting():
-            time.sleep(0.05)
+        _until_sent()
         yield
     finally:
         for pid in pids:
@@ -94,15 +93,18 @@ def timed(place: Place, count: int) -> float:
 
     sending.ask(place, count, ())
     began = time.perf_counter()
-    while _waiting():
-        time.sleep(0.02)
+    _until_sent()
     return count / (time.perf_counter() - began)
 
 
-def _waiting() -> bool:
-    found = bool(db.session.execute(text("SELECT EXISTS (SELECT FROM outbox_entry)")).scalar_one())
+def _until_sent() -> None:
+    end = time.monotonic() + _PATIENCE
+    while db.session.execute(text("SELECT EXISTS (SELECT FROM outbox_entry)")).scalar_one():
+        db.session.rollback()
+        if time.monotonic() > end:
+            raise RuntimeError("the workers send no more")
+        time.sleep(0.02)
     db.session.rollback()
-    return found
 
 
 def _worker(place: Place) -> int:
