@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from errors import Permanent, Temporary
 from extensions import db, on_commit, ring
@@ -87,6 +88,9 @@ def _apply_one() -> bool:
             hear(row.organisation_id, row.account_id, row.provider, module.parse(call), Via.WEBHOOK, row.id, row.trial)
     except Unreadable:
         state = "unreadable"
+    except OperationalError:  # a deadlock, the database away: the call waits, and is read again
+        db.session.rollback()
+        raise
     except Exception:  # a stranger's text that nobody foresaw must not stop the calls behind it
         log.exception("call %s of %s cannot be read", row.id, row.provider)
         state = "unreadable"
