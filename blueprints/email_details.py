@@ -12,6 +12,7 @@ from blueprints.remedies import remedy
 from history.detail import Detail, Event
 from i18n import N_, _
 from i18n import datetime_filter as moment
+from mail.providers import PROVIDERS
 from models.words import EventKind, Status
 
 _NEWS_TONES = {
@@ -93,6 +94,7 @@ def _facts(event: Event) -> list[str]:
     if event.remote_host:
         known.append(event.remote_host)
     kind, _colon, name = event.source.partition(":")
+    name = PROVIDERS[name].LABEL if name in PROVIDERS else name
     sources = {
         "dsn": _("rapport reçu par e-mail"), "pixel": _("image d'ouverture"), "link": _("lien suivi"),
         "webhook": _("nouvelle de %(name)s", name=name), "poll": _("nouvelle de %(name)s", name=name),
