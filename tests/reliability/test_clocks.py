@@ -62,7 +62,7 @@ def server() -> Iterator[SmtpServer]:
 @pytest.fixture
 def worker(app: Flask, nursery: Nursery, server: SmtpServer, clock: Clock) -> Iterator[subprocess.Popen[bytes]]:
     """`worker.py send` by that clock; the test's own process and the database keep the true one."""
-    env = Crew(nursery, app, server.port, SILLAGE_LEASE=str(LEASE)).environment | clock.settings
+    env = Crew(nursery, app, server.port, SILLAGE_LEASE=str(LEASE), SMTP_DATA_TIMEOUT="30").environment | clock.settings
     process = subprocess.Popen([sys.executable, "worker.py", "send"], cwd=ROOT, env=env, start_new_session=True)
     yield process
     os.killpg(process.pid, signal.SIGTERM)
