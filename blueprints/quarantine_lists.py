@@ -43,11 +43,11 @@ _HEADERS = {
     "since": ("depuis", "depuis le", "date", "since", "created", "created at", "added", "added at"),
     "lifted_at": ("levee le", "lifted at"),
 }
-# Words of other services for the same.
+# Words of people and of other services for the same.
 _GROUNDS = {
     "hard bounce": Grounds.USER_UNKNOWN, "hardbounce": Grounds.USER_UNKNOWN, "bounce": Grounds.USER_UNKNOWN,
     "spam": Grounds.COMPLAINT, "complaint": Grounds.COMPLAINT, "spam complaint": Grounds.COMPLAINT,
-    "": Grounds.USER_UNKNOWN,
+    "plainte": Grounds.COMPLAINT, "a change d adresse": Grounds.MOVED, "": Grounds.USER_UNKNOWN,
 }  # fmt: skip
 _DATES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y")
 

@@ -130,6 +130,16 @@ def test_a_foreign_list_in_a_preview(client: Browser, cassiopee: House) -> None:
     assert line.data == {"count": 2} and len(line.also) == 2
 
 
+def test_the_words_of_the_page_are_known(client: Browser, cassiopee: House) -> None:
+    lines = ["adresse inconnue", "Domaine inconnu", "a changé d'adresse", "Plainte", "complaint", "moved"]
+    text = "adresse;motif\n" + "".join(f"p{n}@mail.example;{reason}\n" for n, reason in enumerate(lines))
+    browser = client.sign_in(cassiopee.admin)
+    browser.post(f"{LIST}/import", {"text": text}, status=200)
+    confirm(browser)
+    expected = ["user_unknown", "domain_unknown", "moved", "complaint", "complaint", "moved"]
+    assert [lasting(cassiopee)[f"p{n}@mail.example"] for n in range(6)] == expected
+
+
 @pytest.mark.parametrize("text, said", [
     ("", "vide"), ("nom;prénom\nPetit;Léa\n", "nommer les colonnes"), ("adresse\n", "vide"),
 ])  # fmt: skip
