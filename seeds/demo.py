@@ -155,9 +155,9 @@ def _cassiopee(organisation: Organisation) -> None:
     draft = _session(organisation, TITLES[13][0], "", None, 0, "", today)
     draft.state, draft.notes = SessionState.DRAFT, "En attente de l'accord de l'entreprise."
     db.session.flush()
-    of_reasons = [(one.first, one.last, one.local) for one in reasons.PEOPLE]
+    of_reasons = [(one.first, one.last, one.address) for one in reasons.PEOPLE]
     examples, theirs_too = _examples(organisation, chance, companies[0], today, reasons.SESSION, of_reasons)
-    of_news = [(first, last, f"{plain(first)}.{plain(last)}") for first, last, _story in news.PEOPLE]
+    of_news = [(first, last, f"{plain(first)}.{plain(last)}@{_DOMAIN}") for first, last, _story in news.PEOPLE]
     told, told_too = _examples(organisation, chance, companies[1], today, news.SESSION, of_news)
     documents.describe(organisation, [theirs, *(made for made, _some in plans), examples, told])
     opportunities.keep(organisation, companies, today)
@@ -179,8 +179,8 @@ def _examples(
 ) -> tuple[TrainingSession, list[Contact]]:  # fmt: skip
     """A session whose every e-mail shows another thing that can become of one, and its learners in their order."""
     learners = [
-        _contact(organisation, ContactKind.LEARNER, first, last, f"{local}@{_DOMAIN}", chance, company)
-        for first, last, local in people
+        _contact(organisation, ContactKind.LEARNER, first, last, address, chance, company)
+        for first, last, address in people
     ]
     db.session.flush()
     number = 1 if title == reasons.SESSION else 2

@@ -31,9 +31,10 @@ class Example:
     story: Story
 
     @property
-    def local(self) -> str:
-        """The address's local part."""
-        return f"{plain(self.first)}.{plain(self.last)}.{self.word}"
+    def address(self) -> str:
+        """Where they are written to. Who asks us to slow down has a domain of their own: it is slowed as a whole."""
+        domain = "occupe.example" if self.word == "sature" else "courrier.example"
+        return f"{plain(self.first)}.{plain(self.last)}.{self.word}@{domain}"
 
 
 def _told(name: str, *steps: Step, waits: bool = False) -> Story:

@@ -173,7 +173,11 @@ def walk(visit: Any) -> Walk:
 def produce(walk: Walk) -> None:
     """One learner for each word, enrolled by an import, and one convocation to each."""
     page = walk.page
-    lines = [f"Pas;{word.title()};pas.{word}@courrier.example;0612345678" for word in PRODUCED]
+    # who asks us to slow down slows its whole domain
+    domains = {"sature": "occupe.example"}
+    lines = [
+        f"Pas;{word.title()};pas.{word}@{domains.get(word, 'courrier.example')};0612345678" for word in PRODUCED
+    ]
     walk.visit.goto(f"/sessions/{walk.session}/people/import")
     page.locator("textarea").fill("\n".join(["prénom;nom;e-mail;téléphone", *lines]))
     page.get_by_role("button", name="Voir l’aperçu").click()
