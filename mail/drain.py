@@ -73,7 +73,7 @@ class Drain:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}:{job.id if job else ''}"
         self.held: dict[int, Claimed] = {}
         self.paths: dict[int, Callable[[int], str]] = {}
-        self.house = accounts.house_of(mail, config)
+        self.house = accounts.house_of(mail, mail.config)
         self.pace, self.away = Pace(self.owner), Away()
         self.lines = Lines(
             mail, Manners(config.smtp_timeout, config.smtp_data_timeout, config.drain_connections),

@@ -37,7 +37,9 @@ from models import (
     Export,
     Grounds,
     InboundMessage,
+    LeftBy,
     Opportunity,
+    OptOut,
     Programme,
     ProviderAccount,
     ResendRun,
@@ -101,6 +103,7 @@ class World:
     source: BillingSource
     programme: Programme
     held: Suppression
+    left: OptOut
     run: ResendRun
     account: SmtpAccount
     trial: SenderTrial
@@ -115,6 +118,7 @@ class World:
             "documents": self.session, "evaluations": self.session, "programmes": self.programme,
             "contacts": self.learner, "todo": self.email, "emails": self.email, "attachments": self.email,
             "resending": self.email,
+            "leaving": self.left,
             "quarantine": self.email if rule.rule.startswith("/emails/") else self.held, "assistance": self.email,
             "reports": self.email if rule.rule.startswith("/emails/") else self.orphan,
             "exports": self.export, "domains": self.email,
@@ -214,9 +218,11 @@ def world(cassiopee: House, boreale: House) -> World:
     document.opportunity_id = opportunity.id
     db.session.commit()
     event = business_event(cassiopee)
+    left = OptOut(organisation_id=cassiopee.id, address="zzcanari.parti@mail.example", type="newsletter",
+                  left_by=LeftBy.PAGE)  # fmt: skip
     held = Suppression(organisation_id=cassiopee.id, address="zzcanari.perdu@mail.example",
                        reason=Grounds.USER_UNKNOWN, email_id=emails[0].id, shown_at=emails[0].created_at)  # fmt: skip
-    db.session.add(held)
+    db.session.add_all([held, left])
     account = SmtpAccount(organisation_id=cassiopee.id, name=CANARY, host="smtp.zzcanari.example", port=587)
     db.session.add(account)
     db.session.flush()
@@ -253,7 +259,7 @@ def world(cassiopee: House, boreale: House) -> World:
         cassiopee, made, learner, emails[0], key, mine, segment=segment, view=view, kind=kind, webhook=webhook,
         template=template,
         opportunity=opportunity,
-        told=told, event=event, source=source, document=document, programme=programme, held=held, run=run,
+        told=told, event=event, source=source, document=document, programme=programme, held=held, left=left, run=run,
         account=account, trial=trial, orphan=orphan, provider=provider,
     )  # fmt: skip
 
