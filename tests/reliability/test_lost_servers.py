@@ -208,7 +208,9 @@ def test_p2_somebody_who_takes_the_same_rows_in_another_order_is_got_over(statio
     server.script.stop_at, server.script.stop_at_dot = "dot", threading.Event()
     hold = server.script.stop_at_dot
     url = f"{station.app.config['SQLALCHEMY_DATABASE_URI']}&options={quote('-c deadlock_timeout=20ms')}"
-    with station.crew(DATABASE_URL=url, DRAIN_CONNECTIONS="2", SILLAGE_LEASE="20") as crew:
+    # However slow the machine, no reply is given up for late before both rows are asked for.
+    patient = {"SILLAGE_LEASE": "60", "SMTP_TIMEOUT": "120", "SMTP_DATA_TIMEOUT": "120"}
+    with station.crew(DATABASE_URL=url, DRAIN_CONNECTIONS="2", **patient) as crew:
         worker = crew.start("send")
         come_true(lambda: server.stopped.is_set() and server.waiting.is_set(), 60)
         horse = worker.horse()
@@ -221,6 +223,7 @@ def test_p2_somebody_who_takes_the_same_rows_in_another_order_is_got_over(statio
         with db.engine.connect() as connection:
             lock = text("SELECT 1 FROM email WHERE id = :id FOR UPDATE")
             connection.execute(lock, {"id": ids[first]})
+            assert statuses() == {Status.REQUESTED: 2}  # neither is settled yet
             os.kill(horse, signal.SIGCONT)
             come_true(lambda: locked_out() > 0, meanwhile=None)
             with contextlib.suppress(OperationalError):  # where it is us who have to give way

@@ -17,12 +17,16 @@ from werkzeug.routing import IntegerConverter, Rule
 from app import create_app
 from config import Config
 from extensions import db
+from mail.providers import PROVIDERS
 from tests.client import Browser
 
 # What answers without the database: what it shows is in no table, or is what was asked for.
 NEEDS_NONE = {
     "static", "health.healthz", "gallery.index", "gallery.show", "auth.sign_in", "auth.sign_out", "auth.language",
     "auth.theme", "track.pixel", "api.openapi", "api.docs",
+    "metrics.index",  # says sillage_up{part="database"} 0, which a scraper that is refused would never read
+    "provider_calls.known",  # the same words for every address
+    "provider_calls.told",  # "learners" is no provider, which is in no table; those that are: below
 }  # fmt: skip
 
 
@@ -79,6 +83,20 @@ def test_p1_every_route_says_that_the_database_is_away(away: Flask, htmx: bool) 
         assert "Traceback" not in said and "psycopg" not in said and "127.0.0.1:1" not in said
     assert not wrong, "\n".join(wrong)
     assert calm <= NEEDS_NONE, f"answered without the database: {sorted(calm - NEEDS_NONE)}"
+
+
+def test_p1_a_provider_is_told_to_call_again(away: Flask) -> None:
+    """Whose the address is cannot be known: neither taken nor refused for good."""
+    for name in PROVIDERS:
+        answer = away.test_client().post(f"/inbound/providers/{name}/somebodys", json={})
+        assert answer.status_code == 503 and answer.headers["Retry-After"].isdigit(), name
+
+
+def test_p1_whoever_watches_is_told_that_the_database_is_away(away: Flask) -> None:
+    token = away.extensions["sillage"].metrics_token
+    answer = away.test_client().get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200 and 'sillage_up{part="database"} 0.0' in answer.text
+    assert "sillage_outbox_emails{" not in answer.text  # no number rather than a wrong one
 
 
 def test_p1_the_sentence_is_in_the_language_of_the_browser(away: Flask) -> None:
