@@ -14,7 +14,6 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from extensions import db
@@ -352,18 +351,3 @@ def test_no_authentic_nonsense_breaks_the_reader(app: Flask, payload: Any, provi
     ledger.apply()
     waiting = select(func.count()).select_from(ProviderCall).where(ProviderCall.state == CallState.WAITING)
     assert db.session.scalar(waiting) == 0
-
-
-def test_a_deadlock_leaves_the_call_to_be_read_again(app: Flask, cassiopee: House) -> None:
-    email, made = post_email(cassiopee), account(cassiopee, "brevo")
-    tell(app, made, about(email, documented.PAYLOADS["brevo"][1]))
-    db.session.execute(text("SET lock_timeout = '50ms'"))
-    db.session.commit()
-    with db.engine.connect() as other:
-        other.execute(text("SELECT FROM email WHERE id = :id FOR UPDATE"), {"id": email.id})
-        with pytest.raises(OperationalError):
-            ledger.apply()
-        other.rollback()
-    assert outcomes() == [] and ledger.due()
-    ledger.apply()
-    assert outcomes() == [Heard.APPLIED] and status(email)[0] is Status.DELIVERED
