@@ -6,9 +6,7 @@ On servers of the tests' own. What was asked for leaves once; what nobody can kn
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import threading
 import time
 from urllib.parse import quote
 
@@ -197,39 +195,6 @@ def test_p2_conflicts_are_tried_again_and_no_connection_waits_on_the_wire(statio
     assert "could not serialize access" in logged
     assert statuses() == {Status.SENT: 80}
     assert set(copies(server).values()) == {1} and len(copies(server)) == 80
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_p2_somebody_who_takes_the_same_rows_in_another_order_is_got_over(station: Station, first: int) -> None:
-    """Both 250s come at once; somebody holds one of the rows and asks for the other, each way round."""
-    ids = [email.id for email in ask(station.house, *recipients(2))]
-    db.session.rollback()
-    server = station.server
-    server.script.stop_at, server.script.stop_at_dot = "dot", threading.Event()
-    hold = server.script.stop_at_dot
-    url = f"{station.app.config['SQLALCHEMY_DATABASE_URI']}&options={quote('-c deadlock_timeout=20ms')}"
-    # However slow the machine, no reply is given up for late before both rows are asked for.
-    patient = {"SILLAGE_LEASE": "60", "SMTP_TIMEOUT": "120", "SMTP_DATA_TIMEOUT": "120"}
-    with station.crew(DATABASE_URL=url, DRAIN_CONNECTIONS="2", **patient) as crew:
-        worker = crew.start("send")
-        come_true(lambda: server.stopped.is_set() and server.waiting.is_set(), 60)
-        horse = worker.horse()
-        assert horse is not None
-        os.kill(horse, signal.SIGSTOP)  # it will find both replies at once
-        server.script.go.set()
-        hold.set()
-        come_true(lambda: len(server.taken) == 2, meanwhile=None)
-        time.sleep(0.1)  # both replies are on the line
-        with db.engine.connect() as connection:
-            lock = text("SELECT 1 FROM email WHERE id = :id FOR UPDATE")
-            connection.execute(lock, {"id": ids[first]})
-            assert statuses() == {Status.REQUESTED: 2}  # neither is settled yet
-            os.kill(horse, signal.SIGCONT)
-            come_true(lambda: locked_out() > 0, meanwhile=None)
-            with contextlib.suppress(OperationalError):  # where it is us who have to give way
-                connection.execute(lock, {"id": ids[1 - first]})
-        come_true(none_waits, meanwhile=None)
-    assert statuses() == {Status.SENT: 2} and copies(server) == {"p0@client.example": 1, "p1@client.example": 1}
 
 
 def locked_out() -> int:
