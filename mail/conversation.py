@@ -75,6 +75,8 @@ class Conversation:
         self.refusal: Outcome | None = None  # of `held`, while the rest of its replies is read
         self.phase = "mail"
         self.served = 0
+        self.spoke = False  # an envelope was said over it and answered
+        self.open = False  # the server may hold an envelope whose message never came: RSET comes first
         self.waits: Wait | None = None  # what for, as whoever moves it was told; None between two talks
         self.over = False  # set once the line is gone
         self.steps = self._talk()
@@ -120,7 +122,6 @@ class Conversation:
 
     def _talk(self) -> Step:
         said = False  # the envelope of `held` went out with the last dot
-        reset = False
         line = self.line
         while True:
             if self.held is None:
@@ -128,14 +129,14 @@ class Conversation:
                 said = False
             if self.held is None:
                 return
-            yield from self._say_envelope([] if said else self._commands(self.held), said, reset)
-            reset = said = False
+            yield from self._say_envelope([] if said else self._commands(self.held), said)
+            said = False
             if self.refusal is not None:
                 refused, self.refusal, self.held = self.refusal, None, None
                 self.report(self, refused)
                 if refused.reply and refused.reply.code == 421:
                     raise LineLost("421 " + refused.reply.text)
-                reset = True
+                self.open = True
                 continue
             # The server waits for the message (354).
             self.begun, self.held, self.dotted = self.held, None, False
@@ -172,11 +173,12 @@ class Conversation:
             if self.unsayable:
                 raise LineLost("an envelope taken back")
 
-    def _say_envelope(self, commands: list[bytes], said: bool, reset: bool) -> Step:
+    def _say_envelope(self, commands: list[bytes], said: bool) -> Step:
         """Say RSET?, MAIL, RCPT, DATA; `refusal` is set unless the server answered 354."""
         assert self.held is not None
         line = self.line
         together = line.pipelining
+        reset, self.open = self.open, False
         if together and not said:
             line.send(b"RSET\r\n" * reset + b"".join(commands))
         if reset:
@@ -193,6 +195,9 @@ class Conversation:
                 yield Wait.REPLY
             reply = line.replies.pop(0)
             good = reply.code == 354 if phase == "data" else reply.positive
+            if phase == "mail" and reply.code == 503 and self.spoke:
+                # a bad sequence of commands (RFC 5321 4.2.4) is the line's trouble, not the sender's
+                raise LineLost(f"503 {reply.text}")
             if good and phase == "data" and self.refusal is not None:
                 if self.refusal.phase == "mail":
                     raise LineLost("MAIL refused, yet DATA taken")
@@ -205,10 +210,10 @@ class Conversation:
                 self.refusal = self._outcome(self.held, "refused", phase, reply)
                 if not together:
                     break
-        self.phase = "mail"
+        self.phase, self.spoke = "mail", True
 
     def _outcome(self, envelope: Envelope, kind: str, phase: str, reply: Reply | None, words: str = "") -> Outcome:
-        return Outcome(envelope.job, kind, phase, reply, words, self.line.peer, self.served > 0)
+        return Outcome(envelope.job, kind, phase, reply, words, self.line.peer, self.spoke)
 
     def _commands(self, envelope: Envelope) -> list[bytes]:
         job, line = envelope.job, self.line

@@ -123,6 +123,7 @@ class _Session:
         self.buffer = b""
         self.out = b""
         self.mail_from = self.options = ""
+        self.open = False  # a transaction: MAIL was taken, and neither a message nor RSET ended it
         self.recipient: str | None = None
 
     def run(self) -> None:
@@ -149,7 +150,7 @@ class _Session:
                 if not self.data():
                     return
             elif verb == b"RSET":
-                self.recipient = None
+                self.recipient, self.open = None, False
                 self.say("250 2.0.0 ok")
             elif verb == b"QUIT":
                 self.say("221 2.0.0 bye")
@@ -159,9 +160,13 @@ class _Session:
                 self.say("250 2.0.0 ok")
 
     def mail(self, line: bytes) -> None:
+        if self.open:  # as aiosmtpd and Postfix say it
+            self.say("503 5.5.1 Error: nested MAIL command")
+            return
         path = _PATH.search(line)
         self.mail_from, self.options = path[1].decode(), path[2].decode().strip()
         self.recipient = None
+        self.open = not self.server.script.mail_refused
         if self.server.script.mail_refused:
             self.mail_from = ""
         self.say(self.server.script.mail_refused or "250 2.1.0 ok")
@@ -208,6 +213,7 @@ class _Session:
             self.reset()
             return False
         body = self.body()
+        self.open = False
         recipient, kind, self.recipient = self.recipient, self.kind, None
         if script.stop_at_dot is not None:
             stop, script.stop_at_dot = script.stop_at_dot, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -248,6 +249,26 @@ def test_a_hanging_line_does_not_stop_the_others(cassiopee, server, app):
     stop.set()
     worker.join(20)
     assert state(emails[0])[0] is Status.SENT
+
+
+@pytest.mark.parametrize("extensions", [Script().extensions, ("8BITMIME",)])
+def test_a_line_that_rested_after_a_refusal_serves_the_next(cassiopee, server, app, monkeypatch, extensions):
+    """The refused recipient's envelope is still open on the server: MAIL anew would be a bad sequence of commands."""
+    server.script.extensions = extensions
+    monkeypatch.setitem(app.extensions, "sillage", replace(app.extensions["sillage"], drain_linger=60))
+    over = threading.Event()
+    worker = threading.Thread(target=_in_context, args=(app, lambda: drain(over.is_set)), daemon=True)
+    worker.start()
+    for recipient, status in (("perm@client.example", Status.FAILED), ("zoe@client.example", Status.SENT)):
+        (email,) = ask(cassiopee, recipient)
+        deadline = time.monotonic() + 20
+        while state(email)[0] is Status.REQUESTED and time.monotonic() < deadline:
+            db.session.rollback()
+            time.sleep(0.02)
+        assert state(email)[0] is status
+    over.set()
+    worker.join(20)
+    assert server.connections == 1 and cassiopee.sender.paused_at is None
 
 
 def _in_context(app, call):
