@@ -113,7 +113,8 @@ def test_d4_without_its_parent_a_horse_ends_its_line_and_takes_nothing_new(cassi
     """RQ's horse is in a process group of its own and outlives its parent: it must not become a second worker."""
     server.script.stop_at = "dot"
     emails = ask(cassiopee, *[f"p{n}@client.example" for n in range(8)])
-    worker = crew.start("send", DRAIN_CONNECTIONS="1", SILLAGE_LEASE="20")
+    # a second line would be opened beside one that waits long for its reply
+    worker = crew.start("send", DRAIN_CONNECTIONS="1", SILLAGE_LEASE="20", SMTP_DATA_TIMEOUT="60")
     come_true(server.stopped.is_set, 60)
     worker.kill("parent")
     server.script.go.set()
