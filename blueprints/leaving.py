@@ -9,19 +9,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, redirect, request, url_for
+from flask import Blueprint, Response, abort, redirect, request, url_for
 from flask_login import current_user
 from wtforms import SelectMultipleField, StringField, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-import i18n
 from blueprints.forms import BaseForm, Line
+from blueprints.recipient_pages import quiet, speak
 from blueprints.support import allow, allow_anyone, done, get_or_404, page
 from extensions import csrf, db, limiter
 from i18n import N_, _
 from mail import leaving
 from mail.own_address import PLACE_TOKEN
-from models import AuditAction, Contact, Email, LeftBy, OptOut, Organisation
+from models import AuditAction, Email, LeftBy, OptOut, Organisation
 from models.words import EmailType, Permission
 from people import audit, opt_outs
 
@@ -70,7 +70,7 @@ class TypesForm(BaseForm):
 @_looking
 def show(token: str) -> Response:
     if token == PLACE_TOKEN:
-        _speak("")
+        speak(None)
         return _page(None)
     return _page(_email(token))
 
@@ -105,26 +105,16 @@ def _to_page(token: str) -> Response:
 def _email(token: str) -> Email:
     """The token's e-mail, the page put into its recipient's language."""
     email = leaving.email_of(token) or abort(404)
-    contact = db.session.get(Contact, email.contact_id) if email.contact_id else None
-    _speak(contact.language if contact else "")
+    speak(email)
     return email
-
-
-def _speak(language: str) -> None:
-    wanted = (request.args.get("language", ""), language, "fr")
-    g.language = next(one for one in wanted if one in i18n.LANGUAGES)
 
 
 def _page(email: Email | None) -> Response:
     organisation = db.session.get_one(Organisation, email.organisation_id) if email else None
-    response = page(
+    return quiet(page(
         "leaving/show.html", email=email, held=leaving.lasting(email) if email else None, organisation=organisation,
         label=_TYPES.get(email.type, "") if email else "",
-    )  # fmt: skip
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"  # the token stands in the address
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return response
+    ))  # fmt: skip
 
 
 @blueprint.get("/settings/opt-outs")
