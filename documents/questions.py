@@ -112,7 +112,7 @@ def read(questions: tuple[Question, ...], given: Mapping[str, str]) -> tuple[int
     for question in questions:
         typed = given.get(question.key, "").strip()
         if not question.rated:
-            words = "".join(char for char in typed[:LONGEST_ANSWER] if char >= " " or char in "\n\t")
+            words = "".join(char for char in typed if char >= " " or char in "\n\t")[:LONGEST_ANSWER].strip()
             if words:
                 answers[question.key] = words
         elif typed in ("1", "2", "3", "4", "5"):
