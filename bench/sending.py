@@ -299,10 +299,10 @@ def compare(place: Place, name: str, pipelining: bool, options: argparse.Namespa
             seconds, after = time.perf_counter() - began, (spent(os.getpid()), spent(server.pid))
             return Run(count / seconds, (after[0] - before[0]) / count, 0.0, (after[1] - before[1]) / count)
 
-        def flask_mail() -> Run:
+        def flask_mail(bulk: bool) -> Run:
             few, file = max(10, count // 20), os.urandom(SIZES[name])
             before, began = spent(os.getpid()), time.perf_counter()
-            others.flask_mail_alone(server.port, few, file)
+            others.flask_mail_loop(server.port, few, file, bulk)
             return Run(few / (time.perf_counter() - began), (spent(os.getpid()) - before) / few)
 
         def post_office() -> Run:
@@ -318,7 +318,8 @@ def compare(place: Place, name: str, pipelining: bool, options: argparse.Namespa
             for n in lines:
                 passes[f"Sillage, {n} lines"] = lambda n=n: ours(place, server.port, count, files, n, server.pid)
             if pipelining:
-                passes["Flask-Mail, mail.send"] = flask_mail
+                passes["Flask-Mail, mail.send"] = lambda: flask_mail(bulk=False)
+                passes["Flask-Mail, bulk"] = lambda: flask_mail(bulk=True)
                 if options.django and against.available(options.django):
                     passes["django-post_office"] = post_office
             for what, one in passes.items():

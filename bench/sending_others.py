@@ -8,6 +8,7 @@ import smtplib
 import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,12 @@ def pipelining_loop(port: int, messages: Messages) -> None:
         hear(1)
 
 
-def flask_mail_alone(port: int, count: int, file: bytes) -> None:
-    """Flask-Mail's mail.send: each message made, and a connection opened for it."""
+def flask_mail_loop(port: int, count: int, file: bytes, bulk: bool) -> None:
+    """Each message made; Flask-Mail's mail.send opens a connection for each, `bulk` keeps one (mail.connect)."""
     app = Flask("flask-mail")
     app.config.update(MAIL_SERVER="127.0.0.1", MAIL_PORT=port)
     mail = flask_mail.Mail(app)
-    with app.app_context():
+    with app.app_context(), mail.connect() if bulk else nullcontext(mail) as by:
         for number in range(count):
             message = flask_mail.Message(
                 f"Convocation n° {number} à la session", [(f"Léa Martin {number}", f"lea{number}@client.example")],
@@ -69,7 +70,7 @@ def flask_mail_alone(port: int, count: int, file: bytes) -> None:
             )  # fmt: skip
             if file:
                 message.attach("Programme.pdf", "application/pdf", file)
-            mail.send(message)
+            by.send(message)
 
 
 def post_office(python: str, place: dict[str, str], port: int, count: int, file: bytes, folder: Path) -> dict[str, Any]:
