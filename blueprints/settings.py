@@ -1,4 +1,4 @@
-"""Configuration, for admins: the organisation, the senders, the users."""
+"""Configuration, for admins: its first page, the organisation, the senders, the users."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from werkzeug.wrappers import Response
 
 import mail
+from blueprints import configuration
 from blueprints.settings_forms import OrganisationForm, SenderForm, UserForm
 from blueprints.support import allow, done, page
 from extensions import db, on_commit, ring
@@ -21,6 +22,7 @@ from models.words import Permission, Role
 from people import accounts, audit
 
 blueprint = Blueprint("settings", __name__)
+blueprint.add_app_template_global(configuration.standing, "configuration_of")
 Row = TypeVar("Row", Sender, User)
 
 
@@ -32,15 +34,21 @@ def _own_or_404(model: type[Row], row_id: int) -> Row:
     return row or abort(404)
 
 
-@blueprint.route("", methods=["GET", "POST"])
+@blueprint.get("")
 @allow(Permission.CONFIGURE)
 def index() -> Response:
-    organisation = current_user.organisation
-    form = OrganisationForm(obj=organisation)
+    return page("settings/index.html", headings=configuration.HEADINGS)
+
+
+@blueprint.route("/organisation", methods=["GET", "POST"])
+@allow(Permission.CONFIGURE)
+def organisation() -> Response:
+    mine = current_user.organisation
+    form = OrganisationForm(obj=mine)
     if form.validate_on_submit():
-        form.populate_obj(organisation)
-        audit.note(AuditAction.ORGANISATION_CHANGED, **audit.changed(organisation))
-        return done(_("Les réglages de l'organisme sont enregistrés."), url_for("settings.index"))
+        form.populate_obj(mine)
+        audit.note(AuditAction.ORGANISATION_CHANGED, **audit.changed(mine))
+        return done(_("Les réglages de l'organisme sont enregistrés."), url_for("settings.organisation"))
     return page("settings/organisation.html", status=_status(), form=form)
 
 

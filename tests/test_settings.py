@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
+from blueprints import configuration
 from extensions import db
+from i18n import french
 from models import Sender, User
 from models.words import ReturnPath, Role
 from people import accounts
@@ -23,15 +25,15 @@ def test_organisation(admin: Browser, cassiopee: House) -> None:
         "name": "Cassiopée", "address": "18 rue des Étoiles", "phone": "02", "registration": "52", "timezone":
         "Indian/Reunion", "track_opens": "y",
     }  # fmt: skip
-    admin.get("/settings")
-    admin.post("/settings", form)
+    admin.get("/settings/organisation")
+    admin.post("/settings/organisation", form)
     db.session.expire_all()
     organisation = cassiopee.organisation
     assert (organisation.name, organisation.timezone, organisation.track_opens) == ("Cassiopée", "Indian/Reunion", True)
-    admin.post("/settings", form | {"timezone": "Mars/Olympus"}, status=422)
-    admin.post("/settings", form | {"name": "a\r\nb"}, status=422)
+    admin.post("/settings/organisation", form | {"timezone": "Mars/Olympus"}, status=422)
+    admin.post("/settings/organisation", form | {"name": "a\r\nb"}, status=422)
     form.pop("track_opens")
-    admin.post("/settings", form)
+    admin.post("/settings/organisation", form)
     db.session.expire_all()
     assert not organisation.track_opens
 
@@ -131,3 +133,17 @@ def test_another_organisations_rows_are_nowhere(admin: Browser, boreale: House, 
     admin.get(where, status=404)
     admin.post(where, status=404)
     admin.post(f"{where}/password" if "users" in where else f"{where}/resume", status=404)
+
+
+def test_the_first_page_leads_to_every_other(admin: Browser) -> None:
+    """Each page of Configuration is one link from the first, stands under its heading, and is the tab that is lit."""
+    for heading in configuration.HEADINGS:
+        for place in heading.places:
+            admin.get("/settings")
+            (link,) = [a for a in admin.html.xpath("//main//a") if a.xpath("string(.//strong)") == french(place.label)]
+            admin.get(link.get("href"))
+            assert admin.html.xpath("string(//h1)") == french(heading.label)
+            assert admin.html.xpath("//ul[@class='tabs']//a[@aria-current]/text()") == [french(place.label)]
+            beside = admin.html.xpath("//ul[@class='tabs']//a/text()")
+            assert beside == [french(one.label) for one in heading.places]
+            assert admin.html.xpath("//ol[@class='breadcrumbs']//a/@href") == ["/settings"]

@@ -254,8 +254,9 @@ def test_english_pages_hold_no_french(cassiopee: House, client: Browser) -> None
     _speak(cassiopee.admin, "en", client)
     for path, status in (
         ("/sessions", 200), ("/sessions/new", 200), ("/contacts/learners", 200), ("/contacts/companies", 200),
-        ("/contacts/import", 200), ("/emails", 200), ("/settings", 200), ("/settings/senders", 200),
-        ("/settings/users", 200), ("/settings/tokens", 200), ("/segments", 200),
+        ("/contacts/import", 200), ("/emails", 200), ("/settings", 200),
+        ("/settings/organisation", 200), ("/settings/senders", 200), ("/settings/users", 200),
+        ("/settings/tokens", 200), ("/segments", 200),
         ("/segments/new", 200), ("/exports", 200), ("/views", 200), ("/account", 200), ("/emails/E-1", 404),
         ("/nowhere", 404),
     ):  # fmt: skip

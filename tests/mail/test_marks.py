@@ -184,10 +184,10 @@ def test_the_form_of_a_record_says_what_the_person_said(measuring: House, client
 
 def test_the_organisation_says_which_types(measuring: House, client: Browser) -> None:
     client.sign_in(measuring.admin)
-    client.post("/settings", {"name": "Cassiopée", "timezone": "Europe/Paris", "track_opens": "y",
+    client.post("/settings/organisation", {"name": "Cassiopée", "timezone": "Europe/Paris", "track_opens": "y",
                               "track_by_consent": "y", "untracked_types": ["invoice", "quote"]})  # fmt: skip
     db.session.expire_all()
     organisation = measuring.organisation
     assert organisation.track_by_consent and sorted(organisation.untracked_types) == ["invoice", "quote"]
-    client.get("/settings")
+    client.get("/settings/organisation")
     assert client.html.xpath("//input[@name='untracked_types'][@checked]/@value") == ["invoice", "quote"]
