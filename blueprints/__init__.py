@@ -36,6 +36,7 @@ SITE_MAP = {
     "quarantine_lists": None,  # before quarantine: its import is no address
     "quarantine": None,
     "reports": None,
+    "told": "/settings/reports/told",
     "resending": "/emails",
     "bulk": None,
     "resend_runs": None,

@@ -13,6 +13,7 @@ from history.detail import Detail, Event
 from i18n import N_, _
 from i18n import datetime_filter as moment
 from mail.providers import PROVIDERS
+from models import LeftBy
 from models.words import EventKind, Status
 
 _NEWS_TONES = {
@@ -72,6 +73,8 @@ _MACHINES = {
     "burst": N_("en rafale depuis un même réseau"),
 }  # fmt: skip
 
+_LEFT_BY = {way.value: way.label for way in LeftBy}
+
 
 def _happening(event: Event, public_id: str) -> dict[str, Any]:
     evidence = {"public_id": public_id, "number": event.inbound_id}
@@ -102,6 +105,8 @@ def _facts(event: Event) -> list[str]:
     }  # fmt: skip
     if kind in sources:
         known.append(sources[kind])
+    if event.data.get("left_by") in _LEFT_BY:
+        known.append(_(_LEFT_BY[event.data["left_by"]]))
     if event.data.get("receipt"):
         known.append(_("accusé de réception demandé"))
     if event.data.get("because") == "opt_out":

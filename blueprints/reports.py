@@ -1,4 +1,5 @@
-"""Configuration › Retours: what came back by mail and matched no e-mail, or could not be read; for admins.
+"""Configuration › Retours: what came back by mail and matched no e-mail, or could not be read; for admins. What
+providers told of no e-mail stands beside it (blueprints.told).
 
 Each may be read again, attached to an e-mail with a reason, or put aside. A raw message is shown as text and never
 run; beside a fact of an e-mail it is the evidence.
@@ -20,7 +21,7 @@ from i18n import _
 from mail import inbound
 from models import AuditAction, Email, InboundMessage
 from models.words import N_, EventKind, Permission, Reason
-from people import audit, returns
+from people import audit, returns, told
 
 blueprint = Blueprint("reports", __name__)
 
@@ -44,8 +45,7 @@ def index() -> Response:
     listed = returns.page(current_user.organisation_id, state, request.args.get("cursor"))
     return page(
         "reports/index.html", "reports/_list.html", listed=listed, state=state, kinds=KINDS,
-        counts=returns.counts(current_user.organisation_id), most=returns.MOST_COUNTED,
-        days=inbound.FORGOTTEN_AFTER.days,
+        counts=told.counts(current_user.organisation_id), most=returns.MOST_COUNTED, days=inbound.FORGOTTEN_AFTER.days,
     )  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def attach(
     note = " ".join(note.split())[:LONGEST_NOTE]
     if not note:
         raise UserMistake(N_("Dites comment vous savez que ce message parle de cet e-mail."), "note")
-    if not _has_left(email):
+    if not has_left(email):
         raise UserMistake(N_("Cet e-mail n'est jamais parti : rien ne peut en revenir."), "email")
     held = _held(message)
     said = {"key": "by-hand", "by": by.name, "note": note}
@@ -230,6 +230,7 @@ def _stated(email: Email, held: InboundMessage, meaning: EventKind, reason: Reas
     )  # fmt: skip
 
 
-def _has_left(email: Email) -> bool:
+def has_left(email: Email) -> bool:
+    """Whether an attempt to hand it over was really made: from nothing else can anything come back."""
     left = "SELECT 1 FROM delivery_event WHERE email_id = :id AND kind IN ('accepted', 'outcome_unknown') LIMIT 1"
     return db.session.execute(text(left), {"id": email.id}).scalar() is not None

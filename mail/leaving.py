@@ -2,10 +2,12 @@
 
 Which types those are is the organisation's word; all others are transactional and say nothing of leaving. An e-mail
 asked for to an address that left its type exists, and is called off at once: the recipient decided, nobody has to act.
+The e-mail that was left says so in its story.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select, text, update
@@ -16,6 +18,7 @@ from mail import tokens
 from mail.fold import Fact
 from mail.own_address import LEAVE
 from mail.scheduled import call_off_type
+from mail.tracking import record
 from models import Email, LeftBy, OptOut, Organisation, User
 from models.base import public_id
 from models.suppression import CANONICAL
@@ -54,18 +57,42 @@ def leave(email: Email, by: LeftBy) -> None:
     is once; a copy that somebody sent to themselves leaves nothing."""
     if email.has(Mark.OWN_COPY):
         return
+    left = _entered(email, _address_of(email), by)
+    if left is not None:
+        at = datetime.now(UTC)
+        record([Fact(email.id, EventKind.UNSUBSCRIBED, "recipient", left, at, data={"left_by": by.value})])
+
+
+def left_elsewhere(told: Fact) -> None:
+    """A provider told that the recipient of an e-mail unsubscribed there, in the caller's transaction. Of a type that
+    people may leave it is as if they had told us, unless they came back since; of another nothing changes here."""
+    email = db.session.get_one(Email, told.email_id)
+    organisation = db.session.get_one(Organisation, email.organisation_id)
+    if email.has(Mark.OWN_COPY) or not may_leave(organisation, email.type):
+        return
     address = _address_of(email)
+    since = select(OptOut.id).where(
+        OptOut.organisation_id == email.organisation_id, OptOut.address == address, OptOut.type == email.type,
+        OptOut.restored_at >= told.occurred_at,
+    )  # fmt: skip
+    if db.session.scalar(since.limit(1)) is None:
+        _entered(email, address, LeftBy.PROVIDER)
+
+
+def _entered(email: Email, address: str, by: LeftBy) -> str | None:
+    """Write it down, and call off what waits. Gives the opt-out's public id, None where one lasts already."""
     values = {
         "organisation_id": email.organisation_id, "public_id": public_id("U", 10), "address": address,
         "type": email.type, "email_id": email.id, "left_by": by,
     }  # fmt: skip
-    db.session.execute(
+    entered = db.session.scalar(
         insert(OptOut).values(values).on_conflict_do_nothing(
             index_elements=["organisation_id", "address", "type"], index_where=OptOut.restored_at.is_(None)
-        )
+        ).returning(OptOut.public_id)
     )  # fmt: skip
     story = {"because": "opt_out"}
     call_off_type(email.organisation_id, address, email.type, lambda id, now: called_off(id, now, story))
+    return entered
 
 
 def back(held: OptOut, by: User | None = None) -> bool:

@@ -69,6 +69,8 @@ class AuditAction(Word):
     REPORT_READ_AGAIN = ("report_read_again", N_("Message reçu relu"), AuditGroup.EMAILS)
     REPORT_ATTACHED = ("report_attached", N_("Message reçu rattaché à un e-mail"), AuditGroup.EMAILS)
     REPORT_DISMISSED = ("report_dismissed", N_("Message reçu mis de côté"), AuditGroup.EMAILS)
+    NEWS_ATTACHED = ("news_attached", N_("Nouvelle d'un fournisseur rattachée à un e-mail"), AuditGroup.EMAILS)
+    NEWS_DISMISSED = ("news_dismissed", N_("Nouvelle d'un fournisseur mise de côté"), AuditGroup.EMAILS)
     BULK_RESEND_STARTED = ("bulk_resend_started", N_("Renvoi en nombre lancé"), AuditGroup.EMAILS)
     BULK_RESEND_CANCELLED = ("bulk_resend_cancelled", N_("Renvoi en nombre arrêté"), AuditGroup.EMAILS)
     ASSISTANCE_ASKED = ("assistance_asked", N_("Assistance contactée"), AuditGroup.EMAILS)

@@ -48,6 +48,7 @@ class Heard(Word):
     IGNORED = ("ignored", N_("sans effet"), "neutral")
     ORPHAN = ("orphan", N_("sans e-mail"), "warning")
     TRIAL = ("trial", N_("essai"), "info")
+    DISMISSED = ("dismissed", N_("mis de côté"), "neutral")
 
 
 class Via(Word):
@@ -131,6 +132,7 @@ class ProviderEvent(Model):
         ),
         Index("ix_provider_event_email", "email_id", postgresql_where=sql("email_id IS NOT NULL")),
         Index("ix_provider_event_received", "received_at"),
+        Index("ix_provider_event_handled_by", "handled_by_id", postgresql_where=sql("handled_by_id IS NOT NULL")),
     )
 
     id: Mapped[bigid]
@@ -151,3 +153,7 @@ class ProviderEvent(Model):
     next_try_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=False)
     received_at: Mapped[created]
+    # who attached an orphan to an e-mail or put it aside, when, and how they knew
+    handled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    handled_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
+    handled_note: Mapped[str] = mapped_column(Text, nullable=False, server_default="")

@@ -231,6 +231,7 @@ class EventKind(Word):
     CORRECTED = ("corrected", N_("Corrigé par une personne"), 9, None, "pencil")
     COMPLAINED = ("complained", N_("Signalé comme indésirable"), None, None, "flag")
     COPY_FAILED = ("copy_failed", N_("Une copie transférée n'est pas arrivée"), None, None, "info-circle")
+    UNSUBSCRIBED = ("unsubscribed", N_("Désinscrit"), None, None, "mail-off")
     RESENT = ("resent", N_("Renvoyé"), None, None, "repeat")
     COPIED = ("copied", N_("Copie pour soi-même"), None, None, "copy")
 

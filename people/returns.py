@@ -17,7 +17,7 @@ from people import pages
 STATES = ("orphan", "poison")
 MOST_COUNTED = 1000
 # E-mails offered as what a message may be about: so many, to the addresses it names, of so long before it.
-_OFFERED, _BEFORE = 8, timedelta(days=60)
+OFFERED, BEFORE = 8, timedelta(days=60)
 
 
 def page(organisation_id: int, state: str, cursor: str | None = None) -> pages.Page:
@@ -50,11 +50,11 @@ def offered(message: InboundMessage) -> list[Any]:
         .join(Address, Address.id == Email.address_id)
         .where(
             Email.organisation_id == message.organisation_id, Address.organisation_id == message.organisation_id,
-            Address.address.in_(named), Email.created_at > message.received_at - _BEFORE,
+            Address.address.in_(named), Email.created_at > message.received_at - BEFORE,
             Email.created_at <= message.received_at,
         )
         .order_by(Email.created_at.desc(), Email.id.desc())
-        .limit(_OFFERED)
+        .limit(OFFERED)
     )  # fmt: skip
     return list(db.session.execute(query))
 

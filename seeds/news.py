@@ -44,6 +44,8 @@ PEOPLE: tuple[tuple[str, str, Story], ...] = (
     ("Manon", "Olivier", _told("copy", accepted(), _look(_K.OPENED, 1800), _report(
         _K.COPY_FAILED, 1900, "5.1.1", "smtp; 550 5.1.1 User unknown", Reason.USER_UNKNOWN))),
     ("Nadia", "Picard", _told("released", Step(_K.RELEASED, 40, "reaper", attempt=1), accepted(65, 2), _DELIVERED)),
+    ("Odile", "Prigent", _told("unsubscribed", accepted(), _DELIVERED, Step(
+        _K.UNSUBSCRIBED, 4000, "recipient", said=(("left_by", "one_click"),)))),
     ("Oscar", "Quentin", _told("resolved", Step(_K.OUTCOME_UNKNOWN, 3, words="connection lost", attempt=1),
                                _report(_K.DELIVERED, 300, "2.0.0", "smtp; 250 2.0.0 Delivered to mailbox"))),
     ("Paula", "Renaud", _told("corrected", Step(_K.OUTCOME_UNKNOWN, 3, words="connection lost", attempt=1), Step(

@@ -5,7 +5,7 @@ The events are read and applied as a webhook's are; they only do not come by HTT
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from extensions import db
 from mail import outbox
 from mail.accounts import can_keep_secrets
-from mail.providers import accounts, brevo, ledger
+from mail.providers import accounts, brevo, hearing
 from mail.providers.event import Call
 from models import Address, DeliveryEvent, Email, Organisation, ProviderAccount, Sender
 from models.provider import Via
@@ -24,6 +24,8 @@ NAME = "Brevo (essai)"
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _FULL = "552 5.2.2 The email account that you tried to reach is over quota"
 _LATER = "451 4.7.1 Greylisted, please try again in 300 seconds"
+# Of an e-mail that another program sent by the same account: it matches none, and waits for somebody.
+_ELSEWHERE, _GONE = "<commande-4012@boutique.example>", "550 5.1.1 No such user here"
 # What Brevo tells of one e-mail after the other: (event, minutes after it left, more).
 _TOLD: tuple[tuple[tuple[str, int, dict[str, Any]], ...], ...] = (
     (("request", 0, {}), ("delivered", 1, {})),
@@ -54,10 +56,12 @@ def keep(organisation: Organisation | None) -> None:
         .order_by(Email.id.desc())
         .limit(len(_TOLD))
     )  # fmt: skip
+    elsewhere = _call(_ELSEWHERE, "commande@boutique.example", datetime.now(UTC), "hard_bounce", -90, {"reason": _GONE})
+    hearing.hear(organisation.id, made.id, brevo.NAME, map(hearing.Told, brevo.parse(elsewhere)), Via.WEBHOOK)
     for (email, address, sender), told in zip(db.session.execute(sent).all(), _TOLD, strict=False):
         calls = [_call(outbox.message_id(email.id, sender), address, email.sent_at, *one) for one in told]
         events = [event for call in calls for event in brevo.parse(call)]
-        ledger.hear(organisation.id, made.id, brevo.NAME, events, Via.WEBHOOK)
+        hearing.hear(organisation.id, made.id, brevo.NAME, map(hearing.Told, events), Via.WEBHOOK)
         # as all that is seeded: the last change is when the last thing happened
         last = select(func.max(DeliveryEvent.occurred_at)).where(DeliveryEvent.email_id == email.id)
         db.session.execute(update(Email).where(Email.id == email.id).values(updated_at=last.scalar_subquery()))

@@ -23,6 +23,8 @@ from extensions import db
 from mail import bulk_resend, paces, tokens
 from mail.compose import Draft, File
 from mail.providers import accounts as providers
+from mail.providers import brevo, hearing
+from mail.providers.event import Call
 from models import (
     ApiToken,
     BillingSource,
@@ -42,6 +44,7 @@ from models import (
     OptOut,
     Programme,
     ProviderAccount,
+    ProviderEvent,
     ResendRun,
     SavedView,
     Segment,
@@ -58,6 +61,7 @@ from models import (
     WebhookEndpoint,
 )
 from models.domain_check import SendingDomain
+from models.provider import Via
 from models.words import ALLOWED, ContactKind, EventKind, Permission
 from people import accounts, contacts, training
 from people.tokens import Access
@@ -109,6 +113,7 @@ class World:
     trial: SenderTrial
     orphan: InboundMessage
     provider: ProviderAccount
+    news: ProviderEvent
 
     def parameters(self, rule: Rule) -> dict[str, Any]:
         """What fills the rule's address."""
@@ -130,7 +135,8 @@ class World:
         }.get(rule.endpoint.partition(".")[0])  # fmt: skip
         known = {
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
-            "number": self.orphan.id if rule.endpoint.startswith("reports.") else 1, "domain": "cassiopee.example",
+            "number": {"reports": self.orphan.id, "told": self.news.id}.get(rule.endpoint.partition(".")[0], 1),
+            "domain": "cassiopee.example",
             "selector": "zzcanari",
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
@@ -152,6 +158,8 @@ class World:
             "resending.resend_others": {"request_key": "k"},
             "quarantine.lift_for": {"resend": "1", "request_key": "k"},
             "reports.attach": {"email_id": self.email.public_id, "note": "x", "meaning": "delivered"},
+            "told.attach": {"email_id": self.email.public_id, "note": "x"},
+            "told.dismiss_all": {"newest": str(self.news.id)},
             "quarantine.judge": {"received": "no", "note": "x"},
             "bulk.choose": {"query": "status=error", "which": "all", "export": "csv"},
             "bulk.treat": {"query": "status=error", "seen": _MOMENT},
@@ -239,6 +247,10 @@ def world(cassiopee: House, boreale: House) -> World:
         source_event_id="1", occurred_at=emails[0].created_at, inbound_message_id=orphan.id,
     ))  # fmt: skip
     provider = providers.make(cassiopee.id, "brevo", CANARY)
+    db.session.flush()
+    told_of_nothing = brevo.parse(Call({}, json.dumps({"event": "delivered", "email": f"{CANARY}@x.example"}).encode()))
+    hearing.hear(cassiopee.id, provider.id, "brevo", map(hearing.Told, told_of_nothing), Via.WEBHOOK)
+    news = db.session.scalars(select(ProviderEvent)).one()
     run = bulk_resend.prepare(cassiopee.admin, select(Email.id))
     source = billing.make(cassiopee.id, CANARY, signing.seal(signing.new_secret()))
     db.session.add(event)
@@ -260,7 +272,7 @@ def world(cassiopee: House, boreale: House) -> World:
         template=template,
         opportunity=opportunity,
         told=told, event=event, source=source, document=document, programme=programme, held=held, left=left, run=run,
-        account=account, trial=trial, orphan=orphan, provider=provider,
+        account=account, trial=trial, orphan=orphan, provider=provider, news=news,
     )  # fmt: skip
 
 

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mail.providers import proof
-from mail.providers.event import Call, EventType, ProviderEvent, RejectReason, Secret
+from mail.providers.event import Call, EventType, ProviderEvent, RejectReason
 from mail.providers.fields import Fields, loads, objects, read_json
 from models.words import N_, Reason
 
 NAME, LABEL = "brevo", "Brevo"
 SMTP_HOSTS = ("smtp-relay.brevo.com", "smtp-relay.sendinblue.com")
-KEY = None  # nothing is signed
+KEY = None
 POLL_KEY = N_("Clé d'API (v3), dans SMTP et API › Clés d'API.")
 STEPS = (
     N_("Dans Brevo, ouvrez Transactionnel › Paramètres › Webhook, puis ajoutez un webhook."),
@@ -25,6 +25,7 @@ STEPS = (
     N_("Cochez tous les évènements, puis enregistrez."),
 )
 
+verify = proof.by_password  # nothing is signed
 _E, _R = EventType, RejectReason
 _TYPES: dict[str, tuple[EventType, RejectReason | None, Reason | None]] = {
     "request": (_E.QUEUED, None, None),
@@ -53,12 +54,6 @@ _POLLED = {
     "clicks": "click", "invalid": "invalid_email", "loadedByProxy": "proxy_open",
 }  # fmt: skip
 _PAGE, _MOST_PAGES = 1000, 20
-
-
-def verify(call: Call, secret: Secret, now: datetime) -> str | None:
-    """Brevo signs nothing: a user and a password are asked for, always. Raises Refused."""
-    proof.required(call, secret)
-    return None
 
 
 def parse(call: Call) -> list[ProviderEvent]:

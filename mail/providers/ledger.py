@@ -1,45 +1,49 @@
-"""What providers told: a call is kept raw at once, read by a job, each event heard once and made a fact.
+"""What providers told: a call is kept raw at once and read by a job, hundreds in one transaction.
 
-An event about an e-mail whose sending we have not recorded ourselves yet waits for it, up to ten minutes; what matches
-none then is kept as an orphan. Webhook and poll of an account share its events: whichever is first counts.
+What a call's events do is mail.providers.hearing's. A crash, a deadlock or the database away leaves the calls waiting:
+they are read again, and what was heard before changes nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.exc import OperationalError
 
 from errors import Permanent, Temporary
 from extensions import db, on_commit, ring
-from mail.fold import Fact
-from mail.providers import PROVIDERS, door, facts, matching
+from mail.providers import PROVIDERS, door, signs
 from mail.providers.accounts import Called
-from mail.providers.event import Call, ProviderEvent, Unreadable
-from mail.providers.facts import Said
-from mail.providers.matching import Found
-from mail.tracking import record
-from models.provider import Heard, Via
-from models.words import EventKind
+from mail.providers.event import Call, Unreadable
+from mail.providers.hearing import Told, hear, retry
+from models.provider import Via
 
 log = logging.getLogger("sillage.inbound")
 
 JOB = "apply_provider_calls"
-_BATCH = 50
-# An event that comes before our own record is looked at again after so many seconds; then it is an orphan.
-RETRIES = (2, 5, 10, 20, 30, 60, 120, 300)
+# One transaction reads so many calls, of so many bytes together (one call at least); a job so many calls.
+BATCH, _BYTES, _MOST = 200, 4 * 1024 * 1024, 5000
 _KEPT_CALLS, _KEPT_EVENTS = timedelta(days=30), timedelta(days=90)
 # Headers that parse() looks at; credentials and signatures are never kept.
 _NEEDED = ("content-type", "svix-id", "webhook-id")
 
 
 def keep(called: Called, call: Call, nonce: str | None, trial: bool = False) -> bool:
-    """Keep an authentic call, in the caller's transaction; a worker is rung after its commit. False for a replay."""
+    """Keep an authentic call, in the caller's transaction; a worker is rung after its commit. False for a replay.
+
+    Where nothing is signed a replay can't be told from the provider's own repetition: the body that was kept before is
+    taken, and not kept again.
+    """
+    unsigned = nonce is None and not signs(called.module)
+    if unsigned:
+        nonce = f"body {hashlib.sha256(call.body).hexdigest()}"
     kept = db.session.execute(
         text(
             "INSERT INTO provider_call (organisation_id, account_id, nonce, headers, body, trial) "
@@ -54,55 +58,92 @@ def keep(called: Called, call: Call, nonce: str | None, trial: bool = False) -> 
     ).scalar()  # fmt: skip
     if kept is not None:
         on_commit(lambda: ring(JOB, "inbound"))
-    return kept is not None
+    return kept is not None or unsigned
 
 
 _CLAIM = """
+WITH waiting AS (
+  SELECT id, octet_length(body) AS size FROM provider_call
+  WHERE state = 'waiting' ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED
+), reached AS (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM waiting)
 SELECT call.id, call.organisation_id, call.account_id, call.headers, call.body, call.trial, account.provider
-FROM provider_call AS call JOIN provider_account AS account ON account.id = call.account_id
-WHERE call.state = 'waiting' ORDER BY call.id LIMIT 1 FOR UPDATE OF call SKIP LOCKED
+FROM reached JOIN provider_call AS call ON call.id = reached.id JOIN provider_account AS account
+  ON account.id = call.account_id
+WHERE reached.before < :bytes ORDER BY call.id
 """
 
 
 def apply() -> int:
-    """Read the calls that wait, each in a transaction of its own, then look again for what waits for its e-mail.
+    """Read the calls that wait, hundreds in a transaction, then look again for what waits for its e-mail.
 
     Returns how many calls were read.
     """
     count = 0
-    while count < _BATCH * 20 and _apply_one():
-        count += 1
+    while count < _MOST and (read := _apply_some()):
+        count += read
     retry()
     return count
 
 
-def _apply_one() -> bool:
-    row = db.session.execute(text(_CLAIM)).one_or_none()
-    if row is None:
+def _apply_some() -> int:
+    """Read a batch of calls; where something in it can't be taken in, that batch one by one."""
+    rows = db.session.execute(text(_CLAIM), {"batch": BATCH, "bytes": _BYTES}).all()
+    if not rows:
         db.session.rollback()
-        return False
-    state, module = "applied", PROVIDERS[row.provider]
-    call = Call(row.headers, row.body)
+        return 0
     try:
-        with db.session.begin_nested():
-            hear(row.organisation_id, row.account_id, row.provider, module.parse(call), Via.WEBHOOK, row.id, row.trial)
-    except Unreadable:
-        state = "unreadable"
-    except OperationalError:  # a deadlock, the database away: the call waits, and is read again
+        try:
+            with db.session.begin_nested():
+                states = _hear(rows)
+        except OperationalError:
+            raise
+        except Exception:  # a stranger's text that nobody foresaw must not stop the calls beside it
+            log.exception("of %s calls one cannot be taken in", len(rows))
+            states = {}
+            for row in rows:
+                states |= _hear_alone(row)
+        db.session.connection().exec_driver_sql(
+            "UPDATE provider_call SET state = told.state "
+            "FROM unnest(%(ids)s::bigint[], %(states)s::text[]) AS told (id, state) WHERE provider_call.id = told.id",
+            {"ids": list(states), "states": list(states.values())},
+        )
+        db.session.commit()
+    except OperationalError:  # a deadlock, the database away: the calls wait, and are read again
         db.session.rollback()
         raise
-    except Exception:  # a stranger's text that nobody foresaw must not stop the calls behind it
+    for row in rows:
+        confirms = getattr(PROVIDERS[row.provider], "confirmation", None)
+        if confirms and states[row.id] == "applied" and (where := confirms(Call(row.headers, row.body))):
+            _confirm(*where)
+    return len(rows)
+
+
+def _hear(rows: Sequence[Row[Any]]) -> dict[int, str]:
+    """Take in calls; says of each whether it could be read."""
+    states: dict[int, str] = {}
+    told: dict[tuple[int, int, str], list[Told]] = defaultdict(list)
+    for row in rows:
+        try:
+            events = PROVIDERS[row.provider].parse(Call(row.headers, row.body))
+        except Unreadable:
+            states[row.id] = "unreadable"
+            continue
+        states[row.id] = "applied"
+        told[row.organisation_id, row.account_id, row.provider] += [Told(event, row.id, row.trial) for event in events]
+    for account in sorted(told):  # in one order: two workers never wait for each other
+        hear(*account, told[account], Via.WEBHOOK)
+    return states
+
+
+def _hear_alone(row: Row[Any]) -> dict[int, str]:
+    try:
+        with db.session.begin_nested():
+            return _hear([row])
+    except OperationalError:
+        raise
+    except Exception:
         log.exception("call %s of %s cannot be read", row.id, row.provider)
-        state = "unreadable"
-    confirms = getattr(module, "confirmation", None)
-    where = confirms(call) if confirms and state == "applied" else None
-    db.session.execute(
-        text("UPDATE provider_call SET state = :state WHERE id = :id"), {"state": state, "id": row.id}
-    )  # fmt: skip
-    db.session.commit()
-    if where:
-        _confirm(*where)
-    return True
+        return {row.id: "unreadable"}
 
 
 def _confirm(host: str, path: str) -> None:
@@ -111,121 +152,6 @@ def _confirm(host: str, path: str) -> None:
         door.get(host, path)
     except (Temporary, Permanent) as error:
         log.warning("the subscription at %s was not confirmed: %s", host, error)
-
-
-_HEAR = """
-INSERT INTO provider_event (organisation_id, account_id, call_id, via, key, event_type, recipient, message_id, said,
-                            outcome, email_id, next_try_at, occurred_at)
-SELECT %(organisation)s, %(account)s, %(call)s, %(via)s, told.key, told.type, told.recipient, told.message_id,
-       told.said::jsonb, told.outcome, told.email_id,
-       CASE WHEN told.outcome = 'waiting' THEN clock_timestamp() + make_interval(secs => %(soon)s) END, told.occurred_at
-FROM unnest(%(keys)s::text[], %(types)s::text[], %(recipients)s::text[], %(message_ids)s::text[], %(said)s::text[],
-            %(outcomes)s::text[], %(email_ids)s::bigint[], %(moments)s::timestamptz[])
-  AS told (key, type, recipient, message_id, said, outcome, email_id, occurred_at)
-ON CONFLICT (account_id, key) DO NOTHING RETURNING key
-"""
-
-
-def hear(
-    organisation_id: int, account_id: int, provider: str, events: Sequence[ProviderEvent], via: Via,
-    call_id: int | None = None, trial: bool = False,
-) -> int:  # fmt: skip
-    """Take in the events of an account, in the caller's transaction: what is new is kept, and recorded as facts.
-
-    Returns how many were new.
-    """
-    unique = {facts.key(event): event for event in reversed(events)}
-    if not unique:
-        return 0
-    now, source = datetime.now(UTC), f"{via.value}:{provider}"
-    # always in the same order: two calls with the same events never wait for each other
-    keys = sorted(unique, key=lambda key: (unique[key].timestamp or now, key))
-    told = [unique[key] for key in keys]
-    said = [facts.said(event, source, now) for event in told]
-    found = matching.match(organisation_id, told)
-    outcomes = [_outcome(trial, one, match) for one, match in zip(said, found, strict=True)]
-    values = {
-        "organisation": organisation_id, "account": account_id, "call": call_id, "via": via.value, "soon": RETRIES[0],
-        "keys": keys, "types": [event.event_type.value for event in told],
-        "recipients": [_text(event.recipient, 320) for event in told],
-        "message_ids": [_text(event.header_id or event.message_id, 500) for event in told],
-        "said": [json.dumps(one.as_json() if one else {}).replace("\\u0000", "") for one in said],
-        "outcomes": [outcome.value for outcome in outcomes],
-        "email_ids": [match.email_id if match else None for match in found],
-        "moments": [one.occurred_at if one else event.timestamp or now for one, event in zip(said, told, strict=True)],
-    }  # fmt: skip
-    connection = db.session.connection()
-    new = set(connection.exec_driver_sql(_HEAR, values).scalars())
-    batch = [
-        fact
-        for key, one, match, event, outcome in zip(keys, said, found, told, outcomes, strict=True)
-        if key in new and outcome is Heard.APPLIED and one and match
-        if (fact := _fact(one, match, event.recipient or ""))
-    ]
-    record(batch)
-    return len(new)
-
-
-def _outcome(trial: bool, said: Said | None, found: Found | None) -> Heard:
-    if trial:
-        return Heard.TRIAL
-    if said is None:
-        return Heard.IGNORED
-    if found is None:
-        return Heard.ORPHAN
-    if not found.left:
-        return Heard.WAITING
-    return Heard.APPLIED if found.ours or said.kind is EventKind.BOUNCED else Heard.IGNORED
-
-
-def _fact(said: Said, found: Found, recipient: str) -> Fact | None:
-    if found.ours:
-        return said.about(found.email_id, found.key)
-    return said.about_a_copy(found.email_id, recipient) if said.kind is EventKind.BOUNCED else None
-
-
-_WAITING = """
-SELECT event.id, event.email_id, event.said, event.recipient, event.tries,
-  EXISTS (SELECT FROM delivery_event AS own WHERE own.email_id = event.email_id
-          AND own.kind IN ('accepted', 'outcome_unknown'))
-  OR EXISTS (SELECT FROM outbox_entry AS entry WHERE entry.email_id = event.email_id AND entry.state = 'data_begun')
-    AS left
-FROM provider_event AS event
-WHERE event.outcome = 'waiting' AND event.next_try_at <= clock_timestamp()
-ORDER BY event.next_try_at LIMIT 200 FOR UPDATE OF event SKIP LOCKED
-"""
-
-
-def retry() -> int:
-    """Look again at what waits for our own record of its e-mail; committed. Returns how many were applied."""
-    rows = db.session.execute(text(_WAITING)).all()
-    applied: list[int] = []
-    batch: list[Fact] = []
-    for row in rows:
-        if row.left:
-            applied.append(row.id)
-            batch.append(Said.of_json(row.said).about(row.email_id, "token"))
-    record(batch)
-    later: list[dict[str, Any]] = [
-        {"id": row.id, "wait": RETRIES[row.tries + 1] if row.tries + 1 < len(RETRIES) else -1}
-        for row in rows
-        if not row.left
-    ]
-    db.session.execute(
-        text("UPDATE provider_event SET outcome = 'applied', next_try_at = NULL WHERE id = ANY(:ids)"), {"ids": applied}
-    )
-    for one in later:
-        db.session.execute(
-            text(
-                "UPDATE provider_event SET tries = tries + 1, "
-                "outcome = CASE WHEN :wait < 0 THEN 'orphan' ELSE 'waiting' END, next_try_at = "
-                "CASE WHEN :wait >= 0 THEN clock_timestamp() + make_interval(secs => :wait) END "
-                "WHERE id = :id"
-            ),
-            one,
-        )
-    db.session.commit()
-    return len(applied)
 
 
 def due() -> bool:
@@ -255,9 +181,3 @@ def prune() -> int:
         count += db.session.execute(gone, {"age": age.total_seconds()}).rowcount  # type: ignore[attr-defined]
     db.session.commit()
     return count
-
-
-def _text(value: str | None, longest: int) -> str:
-    """A stranger's words as PostgreSQL can keep them."""
-    said = (value or "")[:longest].replace("\x00", "\ufffd")
-    return said.encode("utf-8", "replace").decode()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mail.providers import proof
-from mail.providers.event import Call, EventType, ProviderEvent, RejectReason, Secret
+from mail.providers.event import Call, EventType, ProviderEvent, RejectReason
 from mail.providers.fields import Fields, objects, read_json
 from models.words import N_, Reason
 
@@ -23,6 +23,7 @@ STEPS = (
     N_("Cochez « Group events » si vous envoyez beaucoup, puis enregistrez."),
 )
 
+verify = proof.by_password  # nothing is signed
 _E, _R = EventType, RejectReason
 _TYPES = {
     "sent": _E.DELIVERED, "open": _E.OPENED, "click": _E.CLICKED, "bounce": _E.BOUNCED, "blocked": _E.REJECTED,
@@ -46,12 +47,6 @@ _ERRORS: dict[str, tuple[RejectReason, Reason]] = {
     "preblocked": (_R.BLOCKED, Reason.BLOCKED),
     "duplicate in campaign": (_R.OTHER, Reason.POLICY),
 }
-
-
-def verify(call: Call, secret: Secret, now: datetime) -> str | None:
-    """Mailjet signs nothing: a user and a password are asked for, always. Raises Refused."""
-    proof.required(call, secret)
-    return None
 
 
 def parse(call: Call) -> list[ProviderEvent]:

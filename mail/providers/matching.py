@@ -73,10 +73,14 @@ def _first(event: ProviderEvent, candidates: list[tuple[int, str]], known: dict[
         if email_id not in known:
             continue
         recipient, left = known[email_id]
-        ours = event.recipient is None or _plain(event.recipient) == _plain(recipient)
+        ours = event.recipient is None or _same(event.recipient, recipient)
         if key == "token" or (ours and event.recipient is not None):
             return Found(email_id, key, ours, left)
     return None
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or _plain(one) == _plain(other)
 
 
 def _plain(address: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 
 from errors import Permanent, Temporary
 from extensions import db
-from mail.providers import PROVIDERS, door, ledger
+from mail.providers import PROVIDERS, door, hearing
 from mail.providers.accounts import Keys
 from mail.providers.door import Slower
 from models import ProviderAccount
@@ -65,7 +65,9 @@ def poll(account_id: int, ask: Callable[..., bytes] = door.get) -> int:
     count, trouble, rest, done = 0, "", 0.0, False
     try:
         for events in module.poll(ask, keys.api, keys.where, since, until):
-            count += ledger.hear(account.organisation_id, account_id, account.provider, events, Via.POLL)
+            count += hearing.hear(
+                account.organisation_id, account_id, account.provider, map(hearing.Told, events), Via.POLL
+            )
             db.session.commit()
         done = True
     except Slower as slower:

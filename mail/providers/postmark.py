@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mail.providers import proof
-from mail.providers.event import Call, EventType, ProviderEvent, RejectReason, Secret
+from mail.providers.event import Call, EventType, ProviderEvent, RejectReason
 from mail.providers.fields import Fields, objects, read_json
 from models.words import N_, Reason
 
@@ -23,6 +23,7 @@ STEPS = (
     N_("Cochez Delivery, Bounce, Spam complaint, Open, Link click et Subscription change, puis enregistrez."),
 )  # fmt: skip
 
+verify = proof.by_password  # nothing is signed
 _E, _R = EventType, RejectReason
 _RECORDS = {
     "Bounce": _E.BOUNCED, "Click": _E.CLICKED, "Delivery": _E.DELIVERED, "Open": _E.OPENED,
@@ -58,12 +59,6 @@ _HINTS = {
     "ManuallyDeactivated": Reason.BLOCKED, "Blocked": Reason.BLOCKED, "DMARCPolicy": Reason.AUTHENTICATION,
     "SMTPApiError": Reason.SENDER_REJECTED, "Unconfirmed": Reason.SENDER_REJECTED,
 }  # fmt: skip
-
-
-def verify(call: Call, secret: Secret, now: datetime) -> str | None:
-    """Postmark signs nothing: a user and a password are asked for, always. Raises Refused."""
-    proof.required(call, secret)
-    return None
 
 
 def parse(call: Call) -> list[ProviderEvent]:

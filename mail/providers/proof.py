@@ -40,8 +40,8 @@ def basic(call: Call, secret: Secret) -> None:
         raise Refused("wrong user or password" if encoded else "no user and password")
 
 
-def required(call: Call, secret: Secret) -> None:
-    """As basic(), where the provider has no signature: an account without a password takes nothing."""
+def by_password(call: Call, secret: Secret, now: datetime) -> None:
+    """The verify() of a provider that signs nothing: a user and a password are asked for, always. Raises Refused."""
     if not secret.credentials:
         raise Refused("no user and password are set")
     basic(call, secret)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mail.providers import proof
-from mail.providers.event import Call, EventType, ProviderEvent, RejectReason, Secret
+from mail.providers.event import Call, EventType, ProviderEvent, RejectReason
 from mail.providers.fields import Fields, objects, read_json
 from models.words import N_, Reason
 
@@ -23,6 +23,7 @@ STEPS = (
     N_("Gardez tous les évènements cochés, puis enregistrez."),
 )
 
+verify = proof.by_password  # nothing is signed
 _E, _R = EventType, RejectReason
 _TYPES = {
     "bounce": _E.BOUNCED, "delivery": _E.DELIVERED, "injection": _E.QUEUED, "spam_complaint": _E.COMPLAINED,
@@ -54,12 +55,6 @@ _CLASSES: dict[str, tuple[RejectReason, EventType | None, Reason | None]] = {
     "90": (_R.UNSUBSCRIBED, _E.UNSUBSCRIBED, None),
     "100": (_R.OTHER, _E.AUTORESPONDED, None),
 }
-
-
-def verify(call: Call, secret: Secret, now: datetime) -> str | None:
-    """SparkPost signs nothing: a user and a password are asked for, always. Raises Refused."""
-    proof.required(call, secret)
-    return None
 
 
 def parse(call: Call) -> list[ProviderEvent]:

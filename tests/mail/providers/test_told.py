@@ -20,7 +20,7 @@ from extensions import db
 from mail import outbox, tokens
 from mail.compose import Draft
 from mail.fold import Fact, fold
-from mail.providers import PROVIDERS, accounts, certificates, ledger
+from mail.providers import PROVIDERS, accounts, certificates, hearing, ledger
 from mail.providers.event import LARGEST, Call
 from mail.providers.facts import said
 from mail.tracking import record
@@ -232,19 +232,19 @@ def test_an_event_before_our_own_record_waits_for_it(app: Flask, cassiopee: Hous
     record([Fact(email.id, EventKind.ACCEPTED, "smtp", "1", datetime.now(UTC))])
     db.session.execute(text("UPDATE provider_event SET next_try_at = now() - interval '1 second'"))
     db.session.commit()
-    assert ledger.due() and ledger.retry() == 1
+    assert ledger.due() and hearing.retry() == 1
     assert outcomes() == [Heard.APPLIED] and status(email)[0] is Status.DELIVERED
-    assert sum(ledger.RETRIES[:5]) <= 60 + ledger.RETRIES[4]
+    assert sum(hearing.RETRIES[:5]) <= 60 + hearing.RETRIES[4]
 
 
 def test_what_never_finds_its_email_is_an_orphan_in_the_end(app: Flask, cassiopee: House) -> None:
     email, made = post_email(cassiopee, left=False), account(cassiopee, "brevo")
     tell(app, made, about(email, documented.PAYLOADS["brevo"][1]))
     ledger.apply()
-    for _ in ledger.RETRIES:
+    for _ in hearing.RETRIES:
         db.session.execute(text("UPDATE provider_event SET next_try_at = now() - interval '1 second'"))
         db.session.commit()
-        ledger.retry()
+        hearing.retry()
     assert outcomes() == [Heard.ORPHAN] and not ledger.due()
 
 
