@@ -35,6 +35,7 @@ class Behaviour:
     hangs_up: Literal["", "before the body", "after the dot"] = ""
     report: Report | None = None
     reads: Literal["", "person", "machine"] = ""  # who loads the images
+    acts: Literal["", "follows", "confirms", "leaves"] = ""  # what a person does besides, where the e-mail offers it
     answers: bool = False  # an automatic reply (RFC 3834)
     complains: bool = False  # a feedback report (RFC 5965)
     cure: str = ""  # what somebody outside may do so that the next e-mail arrives
@@ -58,6 +59,18 @@ TABLE: dict[str, Behaviour] = {
     "recu": Behaviour("remis ; un rapport de remise revient : Reçu", report=_DELIVERED),
     "lu": Behaviour(
         "remis, puis ouvert par une personne 20 s après : Reçu et ouvert", report=_DELIVERED, reads="person"
+    ),
+    "clic": Behaviour(
+        "remis, puis ouvert et un lien suivi par une personne 20 s après : Reçu et ouvert",
+        report=_DELIVERED, reads="person", acts="follows",
+    ),
+    "accuse": Behaviour(
+        "remis, puis ouvert et, si l'e-mail le demande, réception confirmée 20 s après : Reçu et ouvert",
+        report=_DELIVERED, reads="person", acts="confirms",
+    ),
+    "quitte": Behaviour(
+        "remis, puis ouvert et, si son type le permet, désinscrit par la messagerie 20 s après : Reçu et ouvert",
+        report=_DELIVERED, reads="person", acts="leaves",
     ),
     "machine": Behaviour("remis ; images chargées aussitôt par une machine : Reçu", report=_DELIVERED, reads="machine"),
     "syntaxe": Behaviour(

@@ -231,7 +231,7 @@ class PostOffice:
             self._later("report", lambda: self._post(taken.sender, reports.complaint(taken)))
         if behaviour.reads:
             delay = self._delays["read"] if behaviour.reads == "person" else self._delays["report"]
-            self._loop.call_later(delay, lambda: self._loop.run_in_executor(None, self._read, taken, behaviour.reads))
+            self._loop.call_later(delay, lambda: self._loop.run_in_executor(None, self._read, taken, behaviour))
 
     def _later(self, delay: str, act: Callable[[], None]) -> None:
         def now() -> None:
@@ -246,11 +246,13 @@ class PostOffice:
         trace = f"Return-Path: <>\nDelivered-To: {to}\nX-Original-To: {to}\n"
         self._bounces.add(trace.encode("utf-8", "surrogateescape") + message.as_bytes())
 
-    def _read(self, taken: Taken, as_whom: str) -> None:
+    def _read(self, taken: Taken, behaviour: Behaviour) -> None:
         try:
-            self.read(taken.content, as_whom)
+            self.read(taken.content, behaviour.reads)
+            if behaviour.acts:
+                reader.act(taken.content, self.base_url, behaviour.acts)
         except OSError as problem:
-            log.warning("pixel not fetched for %s: %s", taken.recipient.address, problem)
+            log.warning("nothing asked for %s: %s", taken.recipient.address, problem)
 
     # --- the thread ---
 
