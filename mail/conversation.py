@@ -2,11 +2,13 @@
 
 MAIL, RCPT and DATA go in one write where the server offers PIPELINING, the next e-mail's with the last one's dot. The
 message follows at once, its final dot alone, by a call of its own, after its mark is committed; whatever breaks before
-the dot, the message was surely not taken; whatever breaks after it, nobody knows.
+the dot, the message was surely not taken; whatever breaks after it, nobody knows. No e-mail is blamed for words that
+were not about it: where replies and commands may be out of step, the line is left.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
@@ -52,6 +54,8 @@ class Outcome(NamedTuple):
 
 
 Step = Generator[Wait, bool | None, None]
+_WAITED = "4.4.2"  # RFC 3463: the server waited too long for a word from us
+_WAITED_WORDS = re.compile(r"time-?out|timed out", re.IGNORECASE)
 NEEDS_SMTPUTF8 = "5.6.7 the server does not take addresses with such letters (no SMTPUTF8, RFC 6531)"
 
 
@@ -179,6 +183,10 @@ class Conversation:
         line = self.line
         together = line.pipelining
         reset, self.open = self.open, False
+        if not said:  # nothing was asked: what the server has said meanwhile answers none of what follows
+            line.pump(True, False)
+            if line.replies:
+                raise LineLost(f"{line.replies[0].code} {line.replies[0].text}")
         if together and not said:
             line.send(b"RSET\r\n" * reset + b"".join(commands))
         if reset:
@@ -195,9 +203,8 @@ class Conversation:
                 yield Wait.REPLY
             reply = line.replies.pop(0)
             good = reply.code == 354 if phase == "data" else reply.positive
-            if phase == "mail" and reply.code == 503 and self.spoke:
-                # a bad sequence of commands (RFC 5321 4.2.4) is the line's trouble, not the sender's
-                raise LineLost(f"503 {reply.text}")
+            if self._is_the_lines(reply, phase, good):
+                raise LineLost(f"{reply.code} {reply.text}")
             if good and phase == "data" and self.refusal is not None:
                 if self.refusal.phase == "mail":
                     raise LineLost("MAIL refused, yet DATA taken")
@@ -211,6 +218,14 @@ class Conversation:
                 if not together:
                     break
         self.phase, self.spoke = "mail", True
+
+    def _is_the_lines(self, reply: Reply, phase: str, good: bool) -> bool:
+        """Whether a reply to an envelope is about the line and says nothing of the e-mail or its sender."""
+        if phase == "mail" and reply.code == 503 and self.spoke:
+            return True  # a bad sequence of commands (RFC 5321 4.2.4): the server holds open what we do not
+        if reply.code == 421:
+            return reply.enhanced == _WAITED or bool(_WAITED_WORDS.search(reply.text))
+        return not good and not 400 <= reply.code < 600  # an answer to something else: the two are out of step
 
     def _outcome(self, envelope: Envelope, kind: str, phase: str, reply: Reply | None, words: str = "") -> Outcome:
         return Outcome(envelope.job, kind, phase, reply, words, self.line.peer, self.spoke)
