@@ -1,0 +1,202 @@
+"""Picture every screen of a running house: `python -m bench.screens --at http://127.0.0.1:5000 --out var/screens`.
+
+Promises one address for every page of the URL map that can be reached from the navigation by links, and the states named
+in STATES (zero results, a mistake, opened rows, folded menus), each at three widths, in both themes and both languages,
+with an index.html that shows them side by side and says which pages no link reached. Judging them is left to eyes.
+`--only sessions,todo` takes some endpoints, `--widths 1440`, `--themes light`, `--languages fr` fewer pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from itertools import product
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lxml import html
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as BrowserError
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter, RequestRedirect
+
+from app import create_app
+
+CHROMIUM = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+]  # fmt: skip
+WIDTHS = {1440: 900, 1024: 768, 390: 844}
+# Answers of these are no screens: pieces of pages, files, and what ends a visit.
+NO_SCREEN = re.compile(r"changed|thumbnail|pixel|\.(file|raw|source|body|frame|export|results|archive|account|letter|"
+                       r"of_email|convocation_pdf|preview_pdf|evidence_raw)$|static|^health|^metrics|^auth\.sign_out|"
+                       r"^track|more_filters|search_help|choose_columns|suggested|addresses|^api\.(?!docs)|openapi")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class State:
+    """A page in a state: `at` is the endpoint it begins from, `more` is added to its address, `clicks` are done in order."""
+
+    name: str
+    at: str
+    more: str = ""
+    clicks: tuple[str, ...] = ()
+
+
+STATES = (
+    State("zero results", "emails.index", "?recipient=nobody-at-all&status=error"),
+    State("an expanded failure", "emails.index", "?status=error", ("tbody .expand",)),
+    State("an expanded e-mail with attachments", "emails.index", "?attachment=yes", ("tbody .expand",)),
+    State("rows selected", "emails.index", "", ("tbody .col-select input >> nth=0", "tbody .col-select input >> nth=1")),
+    State("the filter sheet", "emails.index", "?status=error", (".filter-toggle > summary",)),
+    State("the filters' help", "emails.index", "", (".search-help > summary",)),
+    State("the account's menu", "sessions.index", "", (".account",)),
+    State("the export menu", "emails.index", "", (".history-menus details >> nth=-1 >> summary",)),
+    State("a form refused", "sessions.new", "", ("main form.form button[type=submit]",)),
+    State("a learner refused", "contacts.new", "", ("main form.form button[type=submit]",)),
+    State("no session found", "sessions.index", "?q=nothing-of-that-name"),
+    State("nobody found", "contacts.index", "?q=nobody-at-all"),
+    State("nothing to treat", "todo.index", "?who=mine"),
+    State("no such page", "dashboard.home", "no/such/page"),
+)
+
+
+def endpoint_of(adapter: MapAdapter, path: str) -> str | None:
+    try:
+        return str(adapter.match(path, method="GET")[0])
+    except RequestRedirect as elsewhere:
+        return endpoint_of(adapter, urlsplit(elsewhere.new_url).path)
+    except HTTPException:
+        return None
+
+
+def reach(context: BrowserContext, base: str, adapter: MapAdapter) -> dict[str, str]:
+    """The first address found of each endpoint, by following links from the first page, breadth first."""
+    found, line, asked = {"dashboard.home": "/"}, ["/", "/gallery"], set()
+    while line:
+        path = line.pop(0)
+        if path in asked:
+            continue
+        asked.add(path)
+        answer = context.request.get(base + path)
+        if "text/html" not in answer.headers.get("content-type", "") or not answer.ok:
+            continue
+        for href in html.fromstring(answer.body()).xpath("//a/@href"):
+            there = urlsplit(str(href))
+            name = endpoint_of(adapter, there.path) if there.path.startswith("/") and not there.netloc else None
+            if name and name not in found and not NO_SCREEN.search(name):
+                found[name] = there.path
+                line.append(there.path)
+            elif name == "contacts.record" and there.path not in asked and len(asked) < 400:
+                line.append(there.path)
+    return found
+
+
+def sign_in(browser: Browser, base: str, who: str, language: str) -> BrowserContext:
+    """A window of the demo's account `who`, its pages in `language`."""
+    context = browser.new_context(locale="fr-FR", reduced_motion="reduce", timezone_id="Europe/Paris")
+    page = context.new_page()
+    page.goto(base + "/sign-in")
+    page.fill("input[name=email]", who)
+    page.fill("input[name=password]", "demo")
+    page.locator("input[name=password]").press("Enter")
+    page.wait_for_url(lambda address: "/sign-in" not in address)
+    page.locator(f"button[name=language][value={language}]").evaluate("button => button.form.requestSubmit(button)")
+    page.wait_for_load_state("networkidle")
+    page.close()
+    return context
+
+
+def picture(page: Page, file: Path, state: State | None = None) -> str:
+    """Take one picture of the whole page (at most 2,600 px of it); what went wrong, if something did."""
+    for click in state.clicks if state else ():
+        target = page.locator(click).first
+        if not target.is_visible():
+            return f"not shown at this width: {click}"
+        target.click()
+        page.wait_for_timeout(350)
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    tall = min(page.evaluate("document.documentElement.scrollHeight"), 2600)
+    size = page.viewport_size or {"width": 1440, "height": 900}
+    page.set_viewport_size({"width": size["width"], "height": max(tall, size["height"])})
+    page.screenshot(path=file)
+    page.set_viewport_size(size)
+    return f"{wide} px too wide" if wide > 0 else ""
+
+
+def shots(args: argparse.Namespace, browser: Browser, adapter: MapAdapter) -> Iterator[tuple[str, str, str, str]]:
+    """Take them all: (screen, address, picture's name, what went wrong)."""
+    first = sign_in(browser, args.at, args.who, args.languages[0])
+    found = reach(first, args.at, adapter)
+    first.close()
+    screens: list[tuple[str, str, State | None]] = [(name, path, None) for name, path in sorted(found.items())]
+    screens += [(one.name, found[one.at] + one.more, one) for one in STATES if one.at in found]
+    screens = [one for one in screens if not args.only or any(word in one[0] for word in args.only)]
+    for language in args.languages:
+        context = sign_in(browser, args.at, args.who, language)
+        page = context.new_page()
+        for theme, width in product(args.themes, args.widths):
+            page.emulate_media(color_scheme=theme)
+            for name, path, state in screens:
+                page.set_viewport_size({"width": width, "height": WIDTHS.get(width, 900)})
+                file = f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}_{width}_{theme}_{language}.png"
+                try:
+                    page.goto(args.at + path)
+                    wrong = picture(page, args.out / file, state)
+                except BrowserError as error:
+                    wrong = str(error).splitlines()[0]
+                yield name, path, file, wrong
+        context.close()
+    reached = set(found)
+    for name in sorted({str(rule.endpoint) for rule in adapter.map.iter_rules() if "GET" in (rule.methods or ())}):
+        if name not in reached and not NO_SCREEN.search(name) and not args.only:
+            yield name, "", "", "no link leads here in the demo"
+
+
+def index(taken: list[tuple[str, str, str, str]]) -> str:
+    """One page with every picture, a screen a row."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, path, file, wrong in taken:
+        cell = f"<figure><a href='{file}'><img loading='lazy' src='{file}' alt=''></a>" if file else "<figure>"
+        cell += f"<figcaption>{escape(file)} <b>{escape(wrong)}</b></figcaption></figure>"
+        rows.setdefault((name, path), []).append(cell)
+    body = "".join(f"<h2>{escape(name)} <code>{escape(path)}</code></h2><div>{''.join(cells)}</div>"
+                   for (name, path), cells in rows.items())  # fmt: skip
+    return (
+        "<!doctype html><meta charset=utf-8><title>Screens</title><style>body{font:14px system-ui;margin:24px;"
+        "background:#eee}div{display:flex;gap:12px;overflow-x:auto;align-items:start}img{height:420px;border:1px solid "
+        f"#ccc}}figure{{margin:0}}figcaption{{font-size:11px}}b{{color:#a00}}</style>{body}"
+    )
+
+
+def main() -> None:
+    """Read the wishes, take the pictures, write the index."""
+    wish = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    wish.add_argument("--at", default="http://127.0.0.1:5000")
+    wish.add_argument("--who", default="admin@cassiopee.example")
+    wish.add_argument("--out", type=Path, default=Path("var/screens"))
+    wish.add_argument("--only", type=lambda text: text.split(","), default=[])
+    wish.add_argument("--widths", type=lambda text: [int(one) for one in text.split(",")], default=list(WIDTHS))
+    wish.add_argument("--themes", type=lambda text: text.split(","), default=["light", "dark"])
+    wish.add_argument("--languages", type=lambda text: text.split(","), default=["fr", "en"])
+    args = wish.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    adapter = create_app().url_map.bind("localhost")
+    taken = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        for one in shots(args, browser, adapter):
+            taken.append(one)
+            if one[3]:
+                print(f"{one[0]:32} {one[1]:40} {one[2]} {one[3]}", flush=True)
+        browser.close()
+    (args.out / "index.html").write_text(index(taken))
+    print(f"{sum(1 for one in taken if one[2])} pictures: {args.out / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()
