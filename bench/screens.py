@@ -1,8 +1,8 @@
 """Picture every screen of a running house: `python -m bench.screens --at http://127.0.0.1:5000 --out var/screens`.
 
-Promises one address for every page of the URL map that can be reached from the navigation by links, and the states named
-in STATES (zero results, a mistake, opened rows, folded menus), each at three widths, in both themes and both languages,
-with an index.html that shows them side by side and says which pages no link reached. Judging them is left to eyes.
+Promises one address for every page of the URL map that can be reached from the navigation by links, and the states
+named in STATES (zero results, a mistake, opened rows, unfolded menus), each at three widths, in both themes and both
+languages, with an index.html that shows them side by side and says which pages no link reached. Eyes judge.
 `--only sessions,todo` takes some endpoints, `--widths 1440`, `--themes light`, `--languages fr` fewer pictures.
 """
 
@@ -33,13 +33,14 @@ CHROMIUM = [
 WIDTHS = {1440: 900, 1024: 768, 390: 844}
 # Answers of these are no screens: pieces of pages, files, and what ends a visit.
 NO_SCREEN = re.compile(r"changed|thumbnail|pixel|\.(file|raw|source|body|frame|export|results|archive|account|letter|"
-                       r"of_email|convocation_pdf|preview_pdf|evidence_raw)$|static|^health|^metrics|^auth\.sign_out|"
-                       r"^track|more_filters|search_help|choose_columns|suggested|addresses|^api\.(?!docs)|openapi")  # fmt: skip
+                       r"of_email|convocation_pdf|preview_pdf|evidence_raw)$|static|^sheets|^health|^metrics|"
+                       r"^auth\.sign_out|^track|more_filters|search_help|choose_columns|suggested|addresses|"
+                       r"^api\.(?!docs)|openapi")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class State:
-    """A page in a state: `at` is the endpoint it begins from, `more` is added to its address, `clicks` are done in order."""
+    """A page in a state: `at` is the endpoint it begins from, `more` goes behind its address, then the `clicks`."""
 
     name: str
     at: str
@@ -51,7 +52,7 @@ STATES = (
     State("zero results", "emails.index", "?recipient=nobody-at-all&status=error"),
     State("an expanded failure", "emails.index", "?status=error", ("tbody .expand",)),
     State("an expanded e-mail with attachments", "emails.index", "?attachment=yes", ("tbody .expand",)),
-    State("rows selected", "emails.index", "", ("tbody .col-select input >> nth=0", "tbody .col-select input >> nth=1")),
+    State("rows selected", "emails.index", "", tuple(f"tbody .col-select input >> nth={row}" for row in (0, 1))),
     State("the filter sheet", "emails.index", "?status=error", (".filter-toggle > summary",)),
     State("the filters' help", "emails.index", "", (".search-help > summary",)),
     State("the account's menu", "sessions.index", "", (".account",)),
@@ -90,8 +91,6 @@ def reach(context: BrowserContext, base: str, adapter: MapAdapter) -> dict[str, 
             name = endpoint_of(adapter, there.path) if there.path.startswith("/") and not there.netloc else None
             if name and name not in found and not NO_SCREEN.search(name):
                 found[name] = there.path
-                line.append(there.path)
-            elif name == "contacts.record" and there.path not in asked and len(asked) < 400:
                 line.append(there.path)
     return found
 

@@ -11,6 +11,7 @@ from blueprints import support
 # module → prefix; each module offers `blueprint`. The gallery is left out in production.
 SITE_MAP = {
     "health": None,
+    "sheets": None,
     "metrics": None,
     "auth": None,
     "dashboard": None,

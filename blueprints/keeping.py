@@ -101,7 +101,7 @@ HOLLOW = Hollow()
 # What a kept template may call: nothing that looks at the request but for its language and root, which are in the key.
 _PURE = frozenset(
     ("range", "dict", "lipsum", "cycler", "joiner", "namespace", "url_for", "_", "gettext", "ngettext", "hole", "asset",
-     "static", "language", "settings", "form_of", "nav", "search_offered", "Permission")
+     "sheet", "static", "language", "settings", "form_of", "nav", "search_offered", "Permission")
 )  # fmt: skip
 
 

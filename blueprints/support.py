@@ -191,7 +191,10 @@ def _be_nobody() -> None:
 def _finish(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if request.endpoint != "static":
+    if request.endpoint == "static":
+        if response.status_code == 200 and ("v" in request.args or request.path.startswith("/static/vendor/")):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # its address says its version
+    elif request.endpoint != "sheets.sheet_css":
         response.vary.add("HX-Request")
         if _somebody():
             response.vary.add("Cookie")

@@ -22,8 +22,8 @@ from tests.client import Browser
 
 # What answers without the database: what it shows is in no table, or is what was asked for.
 NEEDS_NONE = {
-    "static", "health.healthz", "gallery.index", "gallery.show", "auth.sign_in", "auth.sign_out", "auth.language",
-    "auth.theme", "track.pixel", "api.openapi", "api.docs",
+    "static", "sheets.sheet_css", "health.healthz", "gallery.index", "gallery.show", "auth.sign_in", "auth.sign_out",
+    "auth.language", "auth.theme", "track.pixel", "api.openapi", "api.docs",
     "metrics.index",  # says sillage_up{part="database"} 0, which a scraper that is refused would never read
     "provider_calls.known",  # the same words for every address
     "provider_calls.told",  # "learners" is no provider, which is in no table; those that are: below

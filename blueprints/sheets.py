@@ -1,0 +1,60 @@
+"""The one style sheet of every page: /sheet.css, what Tabler gives and what the shared parts look like, joined.
+
+Promises one request where there were nine, kept by browsers for good: its address says its version. A screen's own
+style stands in a sheet of its own beside it (static/css, linked by the page). Compression is Flask-Compress's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, request, url_for
+
+from blueprints.support import allow_anyone
+
+blueprint = Blueprint("sheets", __name__)
+# In the order of the cascade.
+PARTS = (
+    "tabler", "sillage", "shell", "components", "grid", "people", "compose", "templates", "resending",
+)  # fmt: skip
+
+
+def joined() -> str:
+    """The parts in one text, without their comments and indentation."""
+    folder = Path(current_app.static_folder or "", "css")
+    text = "\n".join((folder / f"{part}.css").read_text() for part in PARTS)
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    vendor = url_for("static", filename="vendor/")
+    return re.sub(r"\n\s*", "\n", text).replace('url("../vendor/', f'url("{vendor}')
+
+
+def _kept() -> tuple[str, str]:
+    """(version, text), made once; in debug mode each time, for a part may be at work."""
+    known: tuple[str, str] | None = current_app.extensions.get("sheet")
+    if known is None or current_app.debug:
+        text = joined()
+        known = current_app.extensions["sheet"] = (hashlib.sha256(text.encode()).hexdigest()[:10], text)
+    return known
+
+
+def sheet() -> str:
+    """The address of the style sheet as it is now."""
+    return url_for("sheets.sheet_css", v=_kept()[0])
+
+
+@blueprint.get("/sheet.css")
+@allow_anyone
+def sheet_css() -> Response:
+    """The style sheet; an address with another version, of a page that was open before, is not kept."""
+    version, text = _kept()
+    response = Response(text, mimetype="text/css")
+    for_good = request.args.get("v") == version
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if for_good else "no-cache"
+    return response
+
+
+@blueprint.record
+def _offer(state) -> None:  # type: ignore[no-untyped-def]
+    state.app.jinja_env.globals["sheet"] = sheet
