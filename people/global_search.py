@@ -1,0 +1,64 @@
+"""The global search's people: contacts by words, each with the newest e-mail they were sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, true
+from sqlalchemy import values as sql_values
+from sqlalchemy.orm import joinedload
+
+from extensions import db
+from models import Contact, Email
+from models.words import EmailType, Reason, Status
+from people import people_search
+
+
+@dataclass(frozen=True)
+class Last:
+    """The newest e-mail to a contact."""
+
+    public_id: str
+    type: str
+    subject: str
+    status: Status
+    reason: Reason | None
+    at: datetime
+
+    @property
+    def type_label(self) -> str:
+        """The type's French label (a message id), or a program's own word."""
+        return EmailType(self.type).label if self.type in EmailType._value2member_map_ else self.type
+
+
+@dataclass(frozen=True)
+class Person:
+    """A contact and the newest e-mail to them, None where there is none."""
+
+    contact: Contact
+    last: Last | None
+
+
+def people(organisation_id: int, words: str, most: int) -> list[Person]:
+    """The first `most` contacts by name that hold all the words: in name, address, phone, reference or company."""
+    own = select(Contact).where(Contact.organisation_id == organisation_id)
+    query = people_search.narrowed(own, organisation_id, words, most).options(joinedload(Contact.company))
+    found = list(db.session.scalars(query.order_by(Contact.sort_name, Contact.id).limit(most)))
+    last = _last([contact.id for contact in found])
+    return [Person(contact, last.get(contact.id)) for contact in found]
+
+
+def _last(ids: list[int]) -> dict[int, Last]:
+    if not ids:
+        return {}
+    whose = sql_values(Contact.__table__.c.id, name="whose").data([(one,) for one in ids])
+    newest = (
+        select(Email.public_id, Email.type, Email.subject, Email.status, Email.reason, Email.created_at)
+        .where(Email.contact_id == whose.c.id)
+        .order_by(Email.created_at.desc(), Email.id.desc())
+        .limit(1)
+        .lateral("newest")
+    )
+    rows = db.session.execute(select(whose.c.id, *newest.c).select_from(whose.join(newest, true())))
+    return {row[0]: Last(*row[1:]) for row in rows}
