@@ -15,6 +15,7 @@ SITE_MAP = {
     "metrics": None,
     "auth": None,
     "dashboard": None,
+    "search": None,
     "sessions": "/sessions",
     "compose": "/sessions",
     "programmes": "/programmes",

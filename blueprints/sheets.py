@@ -18,6 +18,7 @@ blueprint = Blueprint("sheets", __name__)
 # In the order of the cascade.
 PARTS = (
     "tabler", "sillage", "shell", "components", "grid", "people", "compose", "templates", "resending",
+    "search",
 )  # fmt: skip
 
 
