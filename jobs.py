@@ -24,6 +24,14 @@ from mail.providers import trials as provider_trials
 from planning import alerts, digest, events, plans
 
 _stop_asked = False
+_worker: int | None = None
+
+
+def work_for(worker: int) -> None:
+    """Those forked from here do their jobs for that process. Said before the fork: a child that asks for its parent
+    may be told who took it in since."""
+    global _worker
+    _worker = worker
 
 
 def ask_to_stop(*_: object) -> None:
@@ -32,10 +40,14 @@ def ask_to_stop(*_: object) -> None:
     _stop_asked = True
 
 
+def _stop() -> bool:
+    """Whether to end: asked to, or left an orphan by a worker that was killed."""
+    return _stop_asked or (_worker is not None and os.getppid() != _worker)
+
+
 def drain() -> None:
-    """Send what is due, until asked to stop or left an orphan by a worker that was killed."""
-    worker = os.getppid()
-    run_drain(lambda: _stop_asked or os.getppid() != worker)
+    """Send what is due, until asked to stop or left an orphan."""
+    run_drain(_stop)
 
 
 def sweep() -> None:
@@ -69,8 +81,7 @@ def apply_provider_calls() -> None:
 
 def poll_providers() -> None:
     """Ask providers for the events that no webhook told."""
-    worker = os.getppid()
-    poller.poll_due(lambda: _stop_asked or os.getppid() != worker)
+    poller.poll_due(_stop)
 
 
 def try_provider(account_id: int) -> None:
@@ -106,14 +117,12 @@ def export() -> None:
         if swept():
             webhooks.deliver(seconds=2)
 
-    worker = os.getppid()
-    export_work.run(meanwhile, lambda: _stop_asked or os.getppid() != worker)
+    export_work.run(meanwhile, _stop)
 
 
 def deliver_webhooks() -> None:
     """Tell the organisations' programs what is due, and go on sweeping while they take their time."""
-    worker = os.getppid()
-    webhooks.deliver(_sweeping(), lambda: _stop_asked or os.getppid() != worker)
+    webhooks.deliver(_sweeping(), _stop)
 
 
 def prune_webhooks() -> None:
@@ -123,14 +132,12 @@ def prune_webhooks() -> None:
 
 def make_documents() -> None:
     """Make the documents that were asked for by the hundred; the queue's short jobs go on in between."""
-    swept, worker = _sweeping(), os.getppid()
-    runs.work(swept, lambda: _stop_asked or os.getppid() != worker)
+    runs.work(_sweeping(), _stop)
 
 
 def send_again() -> None:
     """Send again what was confirmed by the hundred; the queue's short jobs go on in between."""
-    swept, worker = _sweeping(), os.getppid()
-    bulk_resend.work(swept, lambda: _stop_asked or os.getppid() != worker)
+    bulk_resend.work(_sweeping(), _stop)
 
 
 def forget_drafts() -> None:
@@ -170,18 +177,18 @@ def replan_organisation(organisation_id: int) -> None:
 
 def check_domains() -> None:
     """Look at the sending domains whose turn has come; the queue's short jobs go on in between."""
-    swept, worker = _sweeping(), os.getppid()
+    swept = _sweeping()
 
     def stop() -> bool:
         swept()
-        return _stop_asked or os.getppid() != worker
+        return _stop()
 
     check_due(stop)
 
 
 def try_senders() -> None:
     """Send the test messages that were asked for, and forget the old ones."""
-    trials.run_waiting(lambda: _stop_asked)
+    trials.run_waiting(_stop)
     trials.forget()
 
 

@@ -105,6 +105,7 @@ def main(arguments: list[str]) -> int:
             maintenance_interval=60,
             worker_ttl=45,  # an idle worker is heard every 30 s: /readyz looks at the last 90
         )  # fmt: skip
+    jobs.work_for(os.getpid())  # the horses forked from here: a parent's death shows even before their first line
     worker.work(logging_level=os.environ.get("SILLAGE_LOG", "WARNING"))
     return 0
 

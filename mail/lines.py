@@ -26,6 +26,8 @@ from mail.transport import CannotOpen, TrackedMail
 REST = 30.0
 _OPENERS = 64  # accounts whose servers are mute hold one each
 _NEVER = float("inf")
+# A worker that looks at its deadlines this late was itself stopped meanwhile (a machine asleep, SIGSTOP).
+_STOPPED = 2.0
 
 
 @dataclass(eq=False)
@@ -93,6 +95,7 @@ class Lines:
         self._selector.register(self._wake, selectors.EVENT_READ, self._hear_bell)
         self._openers = ThreadPoolExecutor(_OPENERS, "smtp-open")
         self._opening: dict[Future[Line], Lane] = {}
+        self._looked = time.monotonic()  # when deadlines were last looked at
 
     def lane(self, account: Account) -> Lane:
         """The account's lane; its next lines are opened as the account says now."""
@@ -190,7 +193,13 @@ class Lines:
                 self._move(talk, email_id in granted)
 
     def expire(self, now: float) -> None:
-        """Leave the lines whose server did not answer in time; see which domains hold lines up."""
+        """Leave the lines whose server did not answer in time; see which domains hold lines up. No server is late for
+        the time in which nobody listened, nor with what has arrived and was not read."""
+        if (unheard := now - self._looked) > _STOPPED:
+            self._put_off(unheard)
+        self._looked = now
+        if any(deadline < now for lane in self.lanes.values() for deadline in lane.talks.values()):
+            self.turn(0)
         slow = now - self.manners.slow
         for lane in self.lanes.values():
             for talk in [talk for talk, deadline in lane.talks.items() if deadline < now]:
@@ -204,6 +213,13 @@ class Lines:
                             lane.ready.appendleft(behind.job)
             many = max(1, min(self.manners.most, self.allowed(lane.account)) // 2) if waiting else 0
             lane.stuck = frozenset(domain for domain, number in waiting.items() if number >= many)
+
+    def _put_off(self, seconds: float) -> None:
+        for lane in self.lanes.values():
+            for talk in lane.talks:
+                lane.talks[talk] += seconds
+        for talk in self._slow_since:
+            self._slow_since[talk] += seconds
 
     def end(self) -> None:
         """Leave every line, politely where nothing is on it."""

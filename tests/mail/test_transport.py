@@ -524,15 +524,15 @@ def test_a_reply_to_nothing_is_no_reply_to_the_dot(pipelining):
 
         waiting = [envelope(1)]
         conversation = Conversation(ours, lambda _: waiting.pop() if waiting else None, told)
+        wait = next(conversation.steps)
         theirs.sendall(b"250 ok\r\n250 ok\r\n354 go\r\n250 2.0.0 taken before it was sent\r\n")
         ours.pump(True, False)
         with pytest.raises(LineLost) as lost:
-            wait = next(conversation.steps)
             while True:
                 wait = conversation.steps.send(True if wait is Wait.MARK else None)
                 ours.pump(True, False)
         conversation.lost(lost.value)
-        assert [o.kind for o in outcomes] == ["broken"]
+        assert [(o.kind, o.phase) for o in outcomes] == [("broken", "body")]
 
 
 def _drip(listener: socket.socket, over: threading.Event) -> None:

@@ -14,6 +14,7 @@ from extensions import db, ring, settings
 from mail import mailbox
 from models import Email
 from models.words import EventKind, Status
+from places import started
 from tests.crew import Crew, Nursery
 from tests.mail.test_inbound import drop, report
 from tests.reliability.deeds import LEASE, ask, come_true, copies, kinds, none_waits, state, statuses
@@ -125,6 +126,34 @@ def test_d4_without_its_parent_a_horse_ends_its_line_and_takes_nothing_new(cassi
     come_true(none_waits)
     assert statuses() == {Status.SENT: len(emails)}
     assert set(copies(server).values()) == {1} and len(copies(server)) == len(emails)
+
+
+# A worker whose horse's first line comes only once the worker is dead.
+_LATE = """
+import os, time, worker
+class Late(worker.HouseWorker):
+    def main_work_horse(self, *job):
+        while os.getppid() == self.pid:
+            time.sleep(0.01)
+        super().main_work_horse(*job)
+worker.HouseWorker, worker.app = Late, worker.create_app()
+worker.main(["send"])
+"""
+
+
+def test_d4_a_horse_born_an_orphan_takes_nothing(cassiopee, crew, server):
+    """Whoever asks for its parent too late is told who took it in, and would never see itself as an orphan."""
+    emails = ask(cassiopee, *[f"p{n}@client.example" for n in range(8)])
+    worker = crew.start("-c", _LATE)
+    come_true(lambda: worker.horse() is not None, 60, meanwhile=None)
+    horse = worker.horse()
+    worker.kill("parent")
+    come_true(lambda: started(horse) is None, 60, meanwhile=None)
+    assert statuses() == {Status.REQUESTED: len(emails)} and server.connections == 0
+    crew.start("send")
+    ring("drain", "send")
+    come_true(none_waits)
+    assert statuses() == {Status.SENT: len(emails)}
 
 
 @pytest.mark.parametrize("which", ["parent", "horse", "both"])
