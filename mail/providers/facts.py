@@ -6,7 +6,7 @@ The server's own words decide the reason, as everywhere (mail.reasons); the prov
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -47,19 +47,17 @@ class Said:
 
     def about(self, email_id: int, key: str) -> Fact:
         """The fact about that e-mail, which `key` (token or message-id) led to."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Fact(email_id, **fields | {"data": (self.data or {}) | {"key": key}})
+        return Fact(email_id, **vars(self) | {"data": (self.data or {}) | {"key": key}})
 
     def about_a_copy(self, email_id: int, recipient: str) -> Fact:
         """What a failure about somebody else's address says of our e-mail: a forwarded copy is lost."""
         data = (self.data or {}) | {"final_recipient": recipient[:320]}
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Fact(email_id, **fields | {"kind": EventKind.COPY_FAILED, "data": data})
+        return Fact(email_id, **vars(self) | {"kind": EventKind.COPY_FAILED, "data": data})
 
     def as_json(self) -> dict[str, Any]:
         """As provider_event.said keeps it."""
-        found = asdict(self) | {"kind": self.kind.value, "reason": self.reason.value if self.reason else None}
-        return found | {"occurred_at": self.occurred_at.isoformat()}
+        found = {"kind": self.kind.value, "reason": self.reason.value if self.reason else None}
+        return vars(self) | found | {"occurred_at": self.occurred_at.isoformat()}
 
     @classmethod
     def of_json(cls, said: dict[str, Any]) -> Said:
