@@ -15,7 +15,7 @@ from rq import get_current_job
 
 import webhooks
 from documents import runs
-from history import export_jobs, export_work
+from history import export_jobs, export_work, tallies
 from mail import bulk_resend, inbound, mailbox, marks, outbox, trials
 from mail.domain_checks import check_due
 from mail.drain import drain as run_drain
@@ -197,6 +197,11 @@ def expire_exports() -> None:
     export_jobs.expire()
 
 
+def keep_figures() -> None:
+    """Bring what charts are drawn from up to date."""
+    tallies.keep_all(lambda: _stop_asked)
+
+
 # (job, queue, seconds between two runs)
 SCHEDULE = (
     ("sweep", "work", 5),
@@ -218,4 +223,5 @@ SCHEDULE = (
     ("prune_providers", "work", 3600),
     ("forget_drafts", "work", 3600),
     ("forget_reports", "work", 3600),
+    ("keep_figures", "work", 60),
 )

@@ -48,6 +48,7 @@ JOB_LABELS = {
     "try_provider": N_("Essai d'un service d'envoi"),
     "prune_providers": N_("Ménage des retours"),
     "forget_reports": N_("Ménage des retours"),
+    "keep_figures": N_("Chiffres du tableau de bord"),
     "expire_exports": N_("Ménage des exports"),
 }
 OTHER_JOB = N_("Travail de fond")

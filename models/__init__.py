@@ -17,6 +17,7 @@ from models.email import (
     Sender,
 )
 from models.event import DeliveryEvent, InboundMessage
+from models.figure import EmailFigure, Facet, FigureState, Grain, Outcome
 from models.finding import Export, SavedView, Segment, SegmentMember
 from models.opportunity import Opportunity, RecipientSpace, SpaceVisit, Stage, StageChange
 from models.opt_out import LeftBy, OptOut
@@ -45,13 +46,13 @@ from models.webhook import DeliveryState, OffReason, Trouble, WebhookDelivery, W
 __all__ = [
     "Address", "Anchor", "ApiToken", "Attachment", "AuditAction", "AuditEntry", "AuditGroup", "Auth", "Automation",
     "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact", "DeliveryEvent", "DeliveryState", "DkimKey",
-    "Document", "DocumentKind", "DrainBeat", "Email", "EmailContent", "Enrolment", "Evaluation", "EvaluationMoment",
-    "EventOutcome", "Export", "Grounds", "InboundMessage", "Left", "LeftBy", "Mailing", "Module", "OffReason",
-    "Opportunity", "OptOut",
-    "Organisation", "OutboxEntry", "PaceState", "PlanState", "PlannedEmail", "Programme",
-    "ProviderAccount", "ProviderCall", "ProviderEvent", "RecipientSpace",
-    "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState", "SavedView", "SeenMark", "Segment", "SegmentMember",
-    "Security", "Sender", "SenderTrial", "ServerAway", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange",
-    "Suppression", "Template", "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "TrialPhase",
-    "TrialTrouble", "Trouble", "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
+    "Document", "DocumentKind", "DrainBeat", "Email", "EmailContent", "EmailFigure", "Enrolment", "Evaluation",
+    "EvaluationMoment", "EventOutcome", "Export", "Facet", "FigureState", "Grain", "Grounds", "InboundMessage",
+    "Left", "LeftBy", "Mailing", "Module", "OffReason", "Opportunity", "OptOut", "Organisation", "OutboxEntry",
+    "Outcome", "PaceState", "PlanState", "PlannedEmail", "Programme", "ProviderAccount", "ProviderCall",
+    "ProviderEvent", "RecipientSpace", "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState", "SavedView",
+    "Security", "SeenMark", "Segment", "SegmentMember", "Sender", "SenderTrial", "ServerAway", "Sighting",
+    "SmtpAccount", "SpaceVisit", "Stage", "StageChange", "Suppression", "Template", "TemplateFormat",
+    "TemplateVersion", "TrainingSession", "TrainingType", "TrialPhase", "TrialTrouble", "Trouble", "User",
+    "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip

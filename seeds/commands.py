@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from cli import say, services
 from extensions import db
+from history import tallies
 from models import AuditAction, Organisation, Sender, User
 from models.words import ReturnPath, Role
 from people import accounts, audit
@@ -74,6 +75,8 @@ def register(app: Flask) -> None:
                     click.echo(f"{done} / {count} ({time.monotonic() - began:.0f} s)", err=True)
 
             bulk.seed(organisation, sender, by, count, number=number, progress=progress)
+            tallies.forget(organisation.id)
+            db.session.commit()
             line: dict[str, Any] = {"organisation": organisation.name, "emails": count}
             say(line | {"seconds": round(time.monotonic() - began, 1)})
 
