@@ -134,7 +134,7 @@ def page(template: str, partial: str | None = None, status: int = 200, **context
 
 @lru_cache(maxsize=256)
 def _version(path: str, stamp: float) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8]
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:6]
 
 
 def asset(path: str) -> str:

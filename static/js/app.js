@@ -142,6 +142,11 @@
       menu.open = false;
       return $("summary", menu).focus();
     }
+    const sheet = $(".filter-toggle[open]");
+    if (sheet?.offsetParent) {
+      sheet.open = false;
+      return $("summary", sheet).focus();
+    }
     const row = event.target.closest("tr.is-open, tr.detail-row");
     const button = row && $("[aria-expanded=true]", row.matches(".detail-row") ? row.previousElementSibling : row);
     if (button) {
