@@ -75,6 +75,18 @@ def register(app: Flask) -> None:
                 db.engine.dispose()
 
 
+    @app.cli.command("first-run", help="Show where, and by which code, the first account of an empty house is made.")
+    def first_run() -> None:
+        from config import first_run_code
+        from extensions import settings
+        from people import first_steps
+
+        with _database():
+            if first_steps.anybody():
+                raise click.ClickException("There are accounts already: sign in.")
+            code = first_run_code(settings().secret_key)
+            say({"address": f"{settings().base_url}/first-run?code={code}", "code": code})
+
     @app.cli.command("queue", help="Say what waits to leave, and who works: a JSON line each.")
     def show_queue() -> None:
         from dataclasses import asdict

@@ -6,7 +6,9 @@ Flask-Mail's names are kept (MAIL_SERVER, MAIL_PORT …), as DATABASE_URL, REDIS
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hmac
 import ipaddress
 import os
 import re
@@ -267,6 +269,12 @@ def read(env: Mapping[str, str] | None = None) -> Config:
         practice_page_port=int(number("PRACTICE_MAIL_PAGE_PORT", 0)) or None,
         proxies=int(number("TRUSTED_PROXIES", 0)),
     )
+
+
+def first_run_code(secret_key: str) -> str:
+    """What an empty house asks of whoever makes its first account: four groups of five letters and figures."""
+    code = base64.b32encode(hmac.digest(secret_key.encode(), b"first run", "sha256")).decode().lower()
+    return "-".join(code[at : at + 5] for at in range(0, 20, 5))
 
 
 def psycopg_url(url: str) -> str:

@@ -14,6 +14,8 @@ SITE_MAP = {
     "sheets": None,
     "metrics": None,
     "auth": None,
+    "first_run": None,
+    "start": None,
     "dashboard": None,
     "search": None,
     "sessions": "/sessions",

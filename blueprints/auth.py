@@ -8,24 +8,24 @@ can be locked out by another's wrong guesses.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import func
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import BooleanField, EmailField, PasswordField, ValidationError
+from wtforms import BooleanField, EmailField, PasswordField
 
 import i18n
 from blueprints.forms import BaseForm, Needed
 from blueprints.own_origin import own_path
+from blueprints.passwords import NewPassword
 from blueprints.support import allow, allow_anyone, page
 from extensions import db, limiter, settings
 from i18n import N_, _
 from models import AuditAction, User
 from models.words import Permission
-from people import accounts, audit
+from people import accounts, audit, first_steps
 
 blueprint = Blueprint("auth", __name__)
 _KNOWN = "known"  # the cookie by which a browser that has signed in before is told from a stranger's
@@ -38,21 +38,8 @@ class SignInForm(BaseForm):
     remember = BooleanField(N_("Rester connecté sur cet appareil"))
 
 
-class PasswordForm(BaseForm):
+class PasswordForm(NewPassword):
     current = PasswordField(N_("Mot de passe actuel"), [Needed(N_("Indiquez votre mot de passe actuel."))])
-    new = PasswordField(
-        N_("Nouveau mot de passe"), [Needed(N_("Choisissez un nouveau mot de passe."))],
-        description=N_("Douze caractères ou plus ; une phrase convient très bien."),
-    )  # fmt: skip
-    again = PasswordField(N_("Encore une fois"), [Needed(N_("Retapez le nouveau mot de passe."))])
-
-    def validate_new(self, field: Any) -> None:
-        if len(field.data) < 12:
-            raise ValidationError(_("Douze caractères au moins."))
-
-    def validate_again(self, field: Any) -> None:
-        if field.data != self.new.data:
-            raise ValidationError(_("Les deux saisies diffèrent."))
 
 
 def _account() -> str:
@@ -102,6 +89,8 @@ _per_user = limiter.limit(
 def sign_in() -> AnyResponse:
     if request.method == "GET" and current_user.is_authenticated:
         return redirect(_next(), 303)
+    if request.method == "GET" and not first_steps.anybody():
+        return redirect(url_for("first_run.door"), 303)
     form = SignInForm()
     if form.validate_on_submit():
         user = accounts.authenticate(form.email.data or "", form.password.data or "")

@@ -6,14 +6,14 @@ from typing import TypeVar
 
 from flask import Blueprint, abort, request, url_for
 from flask_login import current_user
-from sqlalchemy import select, update
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 import mail
 from blueprints import configuration
-from blueprints.settings_forms import OrganisationForm, SenderForm, UserForm
+from blueprints.settings_forms import OrganisationForm, SenderForm, UserForm, keep_sender
 from blueprints.support import allow, done, page
-from extensions import db, on_commit, ring
+from extensions import db
 from i18n import _
 from mail import domain_checks
 from mail.accounts import house
@@ -80,19 +80,7 @@ def sender(sender_id: int) -> Response:
 def _sender_form(sender: Sender | None) -> Response:
     form = SenderForm(sender)
     if form.validate_on_submit():
-        saved = sender or Sender(organisation_id=current_user.organisation_id)
-        form.save(saved)
-        action = AuditAction.SENDER_CHANGED if sender else AuditAction.SENDER_CREATED
-        audit.note(action, saved.address, **audit.changed(saved, "address") if sender else {})
-        mine = Sender.organisation_id == current_user.organisation_id
-        first = db.session.scalar(select(Sender.id).where(mine, Sender.is_default)) is None
-        if first or (form.is_default.data and not saved.is_default):
-            db.session.execute(update(Sender).where(mine, Sender.is_default).values(is_default=False))
-            saved.is_default = True
-        db.session.add(saved)
-        db.session.flush()
-        domain_checks.follow(saved.organisation_id)
-        on_commit(lambda: ring("check_domains", "work"))
+        saved = keep_sender(form, sender)
         return done(_("L'expéditeur %(address)s est enregistré.", address=saved.address), url_for("settings.senders"))
     return page("settings/sender.html", status=_status(), form=form, sender=sender, domain_of=domain_checks.domain_of)
 

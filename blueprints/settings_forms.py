@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from wtforms import (
     BooleanField,
     EmailField,
@@ -21,11 +21,12 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 import i18n
 from blueprints.forms import BaseForm, Line, MailAddress, Needed
-from extensions import db
+from extensions import db, on_commit, ring
 from i18n import N_, _
-from models import Sender, SmtpAccount, User
+from mail import domain_checks
+from models import AuditAction, Sender, SmtpAccount, User
 from models.words import EmailType, ReturnPath, Role
-from people import accounts
+from people import accounts, audit
 
 # Zones of the French-speaking places first, then the rest by name.
 _NEAR = (
@@ -115,6 +116,24 @@ class SenderForm(BaseForm):
         sender.return_path = ReturnPath(self.return_path.data)
         chosen = self._accounts.get(self.account.data or "")
         sender.account_id = chosen.id if chosen else None
+
+
+def keep_sender(form: SenderForm, sender: Sender | None) -> Sender:
+    """Save what the form says of `sender` (None: a new one), flushed; the organisation's first is its default one."""
+    saved = sender or Sender(organisation_id=current_user.organisation_id)
+    form.save(saved)
+    action = AuditAction.SENDER_CHANGED if sender else AuditAction.SENDER_CREATED
+    audit.note(action, saved.address, **audit.changed(saved, "address") if sender else {})
+    mine = Sender.organisation_id == current_user.organisation_id
+    first = db.session.scalar(select(Sender.id).where(mine, Sender.is_default)) is None
+    if first or (form.is_default.data and not saved.is_default):
+        db.session.execute(update(Sender).where(mine, Sender.is_default).values(is_default=False))
+        saved.is_default = True
+    db.session.add(saved)
+    db.session.flush()
+    domain_checks.follow(saved.organisation_id)
+    on_commit(lambda: ring("check_domains", "work"))
+    return saved
 
 
 class UserForm(BaseForm):

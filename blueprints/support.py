@@ -44,6 +44,7 @@ from history.trouble import Stopped
 from i18n import _
 from models import Export, User
 from models.words import ALLOWED, Permission, Role
+from people import first_steps
 
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -327,6 +328,7 @@ def sidebar() -> Markup:
         pinned=_pinned(),
         to_treat=to_treat,
         exports=len(ready_exports()),
+        starting=first_steps.shown_to(current_user),
     )
 
 
@@ -341,7 +343,9 @@ PAGE: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 
 
-def nav(here: str, role: Role, pinned: tuple[tuple[str, str, bool], ...], to_treat: str, exports: int) -> list[Any]:
+def nav(
+    here: str, role: Role, pinned: tuple[tuple[str, str, bool], ...], to_treat: str, exports: int, starting: bool
+) -> list[Any]:
     """The navigation: what exists for a role, and where the person is (the first two names of the path)."""
 
     def item(label: str, icon: str, url: str, *children: dict[str, Any]) -> dict[str, Any]:
@@ -357,6 +361,7 @@ def nav(here: str, role: Role, pinned: tuple[tuple[str, str, bool], ...], to_tre
         item(_("Programmes"), "clipboard-list", url_for("programmes.index")),
     ]
     items = [
+        *([item(_("Premiers pas"), "list-check", url_for("start.index"))] if starting else []),
         item(_("Tableau de bord"), "layout-dashboard", url_for("dashboard.home")),
         item(_("À traiter"), "clipboard-check", url_for("todo.index")) | {"count": to_treat},
         item(_("Sessions"), "calendar", url_for("sessions.index")),

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import IO
 
-from config import data_folder
+from config import data_folder, first_run_code
 from local import plan, servers
 from local.folders import prepare
 from local.processes import CannotStart, die_with_parent, spawn, tail, wait_until
@@ -98,7 +98,7 @@ class House:
             stack.callback(say, "Arrêt en cours… Stopping…")
             crew.start(self.children(ports, env))
             self._until_ready(crew, ports)
-            say(welcome(places, ports, env))
+            say(welcome(places, ports, env, _answers(f"http://127.0.0.1:{ports.web}/first-run")))
             while True:
                 self._pause()
                 crew.watch()
@@ -167,14 +167,20 @@ class House:
             raise Stopped
 
 
-def welcome(places: Places, ports: plan.Ports, env: dict[str, str]) -> str:
-    """What a person needs to begin, in both languages."""
+def welcome(places: Places, ports: plan.Ports, env: dict[str, str], empty: bool = False) -> str:
+    """What a person needs to begin, in both languages; of an `empty` house also where its first account is made."""
     lines = ["", f"  Sillage : {env['BASE_URL']}"]
     if env["SILLAGE_ENV"] == "demo" and env.get("DEMO") != "0":
         lines += [
             '  Comptes de démonstration, mot de passe « demo » · Demo accounts, password "demo":',
             "    Atelier Cassiopée   admin@cassiopee.example  manager@cassiopee.example  staff@cassiopee.example",
             "    Formation Boréale   admin@boreale.example",
+        ]
+    if empty:
+        code = first_run_code(env["SECRET_KEY"])
+        lines += [
+            "  Aucun compte encore : créez le premier ici · No account yet: make the first one here:",
+            f"    {env['BASE_URL']}/first-run?code={code}",
         ]
     if ports.mail_page is not None:
         lines += [

@@ -20,6 +20,9 @@ WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 QUIET = {
     "auth.language": "one's own language",
     "auth.theme": "one's own colours: a cookie",
+    "start.later": "how far one's own first steps are",
+    "start.kept": "how far one's own first steps are",
+    "start.close": "how far one's own first steps are",
     "auth.digest": "whether one gets the morning's summary oneself",
     "answers.answer": "the recipient's own act: kept with its moment in the evaluation",
     "answers.confirm": "the recipient's own act: kept with its moment in the evaluation",

@@ -137,7 +137,7 @@ class World:
             "public_id": own.public_id if own else None, "contact_id": self.learner.public_id, "position": 1,
             "number": {"reports": self.orphan.id, "told": self.news.id}.get(rule.endpoint.partition(".")[0], 1),
             "domain": "cassiopee.example",
-            "selector": "zzcanari",
+            "selector": "zzcanari", "step": "sender",
             "kind": "learners", "sender_id": self.house.sender.id, "user_id": self.house.staff.id,
             "token": tokens.token("pixel", self.email.id), "token_id": self.key.id,
             "type_id": self.kind.id, "email_id": self.email.public_id,
@@ -344,6 +344,7 @@ OTHERWISE = {
     ("answers.done", "GET"): {404}, ("answers.confirm", "POST"): {404},
     ("opportunities.withdraw", "POST"): {303, 404},
     ("spaces.show", "GET"): {404}, ("spaces.body", "GET"): {404}, ("spaces.file", "GET"): {404},
+    ("first_run.door", "GET"): {404}, ("first_run.door", "POST"): {404},  # there is somebody already
     ("completeness.changed", "GET"): {200, 286}, ("completeness.letter", "GET"): {404},
     ("training_types.delete", "POST"): {303, 404},
     ("domains.delete_key", "POST"): {303, 404}, ("pace.delete_domain", "POST"): {303, 404},
@@ -357,7 +358,7 @@ def test_who_may_what(app: Flask, world: World, boreale: House, asked: tuple[str
     with app.test_request_context():
         address = rule.build(world.parameters(rule), append_unknown=False)[1]  # type: ignore[index]
     form, before = world.form(rule), kept(world.house)
-    owned = bool(rule.arguments - {"kind", "token"})
+    owned = bool(rule.arguments - {"kind", "token", "step"})
 
     roles = {"staff": world.house.staff, "manager": world.house.manager, "admin": world.house.admin}
     people = [user for user in roles.values() if guard != ANYONE and guard not in ALLOWED[user.role]]
