@@ -48,6 +48,7 @@ class Script:
     mute: bool = False
     mail_refused: str = ""  # the whole reply, for every MAIL
     stop_at_dot: threading.Event | None = None  # the next message waits for it between its dot and the reply
+    hold: threading.Event | None = None  # each message waits for it between its dot and the reply
     # Where the next to come waits for `go`: accept (nobody is let in), greeting, rcpt (before its reply), dot (the
     # message is whole, not yet taken), taken (before the 250). `stopped` is set once one stands there.
     stop_at: str = ""
@@ -64,6 +65,7 @@ class SmtpServer:
     connections: int = 0
     waiting: threading.Event = field(default_factory=threading.Event)  # set once a message stands at stop_at_dot
     open_now: int = 0
+    holding: int = 0  # how many messages have come to `hold`
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def stand(self, place: str) -> None:
@@ -87,6 +89,8 @@ class SmtpServer:
     def __exit__(self, *_: object) -> None:
         self._over = True
         self.script.go.set()
+        if self.script.hold is not None:
+            self.script.hold.set()
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for sock in list(self._sockets):
@@ -215,6 +219,9 @@ class _Session:
         body = self.body()
         self.open = False
         recipient, kind, self.recipient = self.recipient, self.kind, None
+        if script.hold is not None:
+            self.server.holding += 1
+            script.hold.wait()
         if script.stop_at_dot is not None:
             stop, script.stop_at_dot = script.stop_at_dot, None
             self.server.waiting.set()
