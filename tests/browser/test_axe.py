@@ -20,7 +20,8 @@ _RUN = """options => axe.run(document, {resultTypes: ['violations'], iframes: fa
 
 # The pages of a signed-in admin; {session}, {contact}, {email} are of the demo.
 PAGES = (
-    "/", "{session}/completeness", "{session}/completeness/missing", "{session}/people/{learner}/space",
+    "/", "/?period=custom", "/search", "/search?q=convocation",
+    "{session}/completeness", "{session}/completeness/missing", "{session}/people/{learner}/space",
     "/opportunities", "/opportunities?stage=quoted", "/opportunities/new", "{opportunity}", "{opportunity}/edit",
     "{opportunity}/emails", "{opportunity}/emails/new", "{opportunity}/quote", "/settings/training-types",
     "/settings/training-types/new", "/settings/training-types/default",
@@ -42,7 +43,10 @@ PAGES = (
     "/events?type=nothing", "/settings/billing", "/settings/billing/new",
     "/settings/quarantine", "/settings/quarantine?state=lifted", "/settings/quarantine?address=nobody-at-all",
     "{quarantined}", "{stopped}", "{uncertain}",
-    "/settings/operations",
+    "/settings/operations", "/settings/providers", "/settings/providers/new", "{provider}", "/settings/opt-outs",
+    "/settings/pace", "/settings/pace/domains/new", "/settings/accounts/new", "{account}",
+    "/settings/domains/cassiopee.example",
+    "/settings/reports", "/settings/reports?state=unreadable", "{report}", "/settings/reports/told", "{told}",
     "/settings/audit", "/settings/audit?action=emails", "/settings/audit?subject=nobody-at-all",
     "/account", "/todo", "/todo?who=mine", "/todo?cause=spam&domain=none",
     "/views", "/segments", "/segments/new", "/exports", "/exports/new",
@@ -72,6 +76,10 @@ def places(one) -> dict[str, str]:
         ("stopped", "/emails?reason=suppressed", r"/emails/E-\w+"),
         ("uncertain", "/emails?status=uncertain", r"/emails/E-\w+"),
         ("quarantined", "/settings/quarantine", r"/settings/quarantine/Q-\w+"),
+        ("provider", "/settings/providers", r"/settings/providers/F-\w+"),
+        ("report", "/settings/reports", r"/settings/reports/R-\w+"),
+        ("told", "/settings/reports/told", r"/settings/reports/told/\d+"),
+        ("account", "/settings/senders", r"/settings/accounts/(?!new)[\w-]+"),
         ("template", "/settings/templates", r"/settings/templates/T-\w+"),
         ("opportunity", "/opportunities", r"/opportunities/O-\w+"),
     ):
