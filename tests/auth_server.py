@@ -1,5 +1,6 @@
 """An SMTP server on loopback that asks who one is: STARTTLS or TLS with a certificate of its own authority; PLAIN,
-LOGIN, CRAM-MD5, XOAUTH2. `said` is every line it was told, `signed_in` who proved to be whom; it takes every message.
+LOGIN, CRAM-MD5, XOAUTH2. `said` is every line it was told, `signed_in` who proved to be whom; it takes every message,
+and counts them by connection (`carried`).
 """
 
 from __future__ import annotations
@@ -81,6 +82,9 @@ class AuthServer:
     said: list[str] = field(default_factory=list)
     signed_in: list[str] = field(default_factory=list)
     taken: list[bytes] = field(default_factory=list)
+    carried: list[int] = field(default_factory=list)
+    open_now: int = 0
+    most_open: int = 0
 
     def __enter__(self) -> AuthServer:
         outer = self
@@ -88,13 +92,21 @@ class AuthServer:
         if self.certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(self.certificate.chain, self.certificate.key)
-        self.over = threading.Event()
+        self.over, self.lock = threading.Event(), threading.Lock()
 
         class Handler(StreamRequestHandler):
             def handle(self) -> None:
                 talk = _Talk(outer, self.request)
-                with contextlib.suppress(OSError, ValueError), contextlib.closing(talk):
-                    talk.run()
+                with outer.lock:
+                    outer.open_now += 1
+                    outer.most_open = max(outer.most_open, outer.open_now)
+                try:
+                    with contextlib.suppress(OSError, ValueError), contextlib.closing(talk):
+                        talk.run()
+                finally:
+                    with outer.lock:
+                        outer.open_now -= 1
+                        outer.carried.append(talk.carried)
 
         class Server(ThreadingTCPServer):
             daemon_threads, allow_reuse_address = True, True
@@ -114,6 +126,7 @@ class _Talk:
     def __init__(self, server: AuthServer, sock) -> None:
         self.server, self.sock = server, sock
         self.file = None
+        self.carried = 0
 
     def run(self) -> None:
         if self.server.tls:
@@ -214,6 +227,7 @@ class _Talk:
         while (line := self.file.readline()) not in (b".\r\n", b""):
             body += line
         self.server.taken.append(body)
+        self.carried += 1
         self.say("250 2.0.0 taken as Q1")
 
     def on_quit(self, _: str) -> bool:
