@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Integer, Select, Text, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import CTE, CompoundSelect, Integer, Select, Text, cast, func, literal, null, or_, select, union_all
 
-from history import pages, prepared, trouble, views
+from history import floors, pages, prepared, trouble, views
+from history.floors import Floors
 from history.prepared import HOUSE, PERSON
 from history.query import COUNTED, Question
 from history.rows import Count
@@ -25,7 +26,8 @@ ALL = "all"
 _GROUPS = (StatusGroup.SENT_ALL, StatusGroup.WAITING, StatusGroup.ERROR)
 _TABS: tuple[tuple[str, tuple[Status, ...]], ...] = ((ALL, ()), *((group.value, group.statuses) for group in _GROUPS))
 _WALKED = "walked"
-_ASKED = "asked"  # a tally of statuses that are asked for
+_ASKED, _REST = "asked", "rest"  # a tally of statuses that are asked for, of the others
+_NAMES = tuple(f"{group.value}_{which}" for group in _GROUPS for which in (_ASKED, _REST))
 MOST_OFFERED = 200
 
 
@@ -61,11 +63,17 @@ def read(
     `beside` for what stands beside every page, `offered` for what the panel of further filters offers."""
     walked = tabs or count
     values = {"person": user.id, **(views.counting(user) if beside else {})}
+    known = floors.of(question) if walked and floors.suits(question) else None
+    if known is not None:
+        values |= known.values(_NAMES)
     what = ("around", walked, beside, offered)
-    rows = prepared.run(question, what, lambda _: _statement(question, walked, beside, offered), **values)
+    kept = known is not None
+    rows = prepared.run(question, what, lambda _: _statement(question, walked, beside, offered, kept), **values)
     found: dict[str, list[_Told]] = defaultdict(list)
     for row in rows:
         found[row[0]].append(_Told(*row))
+    if known is not None:
+        _remember(question, known, found)
     around = Around(
         offered={what: [(row.value, row.label) for row in found[what]] for what in ("segment", "sender", "by")},
         views=[View(row.value, row.label, row.extra, row.number > 1, bool(row.number % 2)) for row in found["view"]],
@@ -76,13 +84,26 @@ def read(
     if (tabs or count) and not question.branched:
         around.tabs, around.count = _told(question, found[_WALKED], tabs)
     if found["tally"]:
-        numbers = {(row.value, row.extra == _ASKED): row.number for row in found["tally"]}
-        around.count = _capped(number for (_group, asked), number in numbers.items() if asked)
-        around.tabs = {ALL: _capped(numbers.values())} | {
-            name.value: _capped(number for (group, _asked), number in numbers.items() if group == name.value)
-            for name in _GROUPS
+        numbers = [(row.value, row.extra == _ASKED, row.number) for row in found["tally"]]
+        around.count = _capped(number for _group, asked, number in numbers if asked)
+        around.tabs = {ALL: _capped(number for _group, _asked, number in numbers)} | {
+            name.value: _capped(number for group, _asked, number in numbers if group == name.value) for name in _GROUPS
         }
     return around
+
+
+def _remember(question: Question, known: Floors, found: dict[str, list[_Told]]) -> None:
+    """Keep what a statement counted for the next one; a walk that nothing made necessary is what it was."""
+    (told,) = found["changed"]
+    changed, safe = told.number, told.value
+    numbers = {f"{row.value}_{row.extra}": row.number for row in found["tally"]}
+    walked = tuple(found[_WALKED])
+    if known.rows and not changed:
+        found[_WALKED], walked = list(known.rows), ()
+    cut = walked and int(walked[0].extra) >= pages.reach(question.of_statuses(()))
+    after = known.after(changed, safe, numbers, walked if cut else ())
+    if after is not known:
+        floors.keep(question, after)
 
 
 class _Told(NamedTuple):
@@ -93,12 +114,15 @@ class _Told(NamedTuple):
     number: Any
 
 
-def _statement(question: Question, counted: bool, beside: bool, offered: bool) -> CompoundSelect[Any]:
+def _statement(question: Question, counted: bool, beside: bool, offered: bool, kept: bool) -> CompoundSelect[Any]:
     parts = [_views(), *(_offers() if offered else ())]
     if beside:
         parts.append(_row("beside", views.unfetched(), trouble.lines(), number=views.failures()))
+    changed = floors.changed() if kept else None
+    if changed is not None:
+        parts.append(_row("changed", changed.c.safe, number=changed.c.number).select_from(changed))
     if counted:
-        parts += _tallies(question) if question.branched else [_walked(question)]
+        parts += _tallies(question, changed) if question.branched else [_walked(question, changed)]
     return union_all(*parts)
 
 
@@ -115,23 +139,30 @@ def _row(what: str, value: Any, label: Any = "", number: Any = None, extra: Any 
     return select(*(text.label(name) for text, name in zip(texts, names, strict=True)), counted.label("number"))
 
 
-def _tallies(question: Question) -> Iterable[Select[Any]]:
+def _tallies(question: Question, changed: CTE | None) -> Iterable[Select[Any]]:
     """The e-mails of each group of statuses, those of statuses that are asked for apart. The groups hold every status
     once, so that sums of these numbers are all that tabs and the list say; a sum beyond the cap is not counted on."""
     asked = next((c.values for c in question.among if c.dimension == "status"), tuple(Status))
+    most = COUNTED + 1 if changed is None else COUNTED + 1 + floors.SLACK
+
+    def number(name: str, statuses: tuple[Status, ...], less: Any = None) -> Any:
+        counted = question.tally(statuses, less, most).scalar_subquery()
+        return counted if changed is None else floors.at_least(name, changed, counted)
+
     for group in _GROUPS:
         wanted = tuple(status for status in group.statuses if status in asked)
         rest = tuple(status for status in group.statuses if status not in asked)
         less = None
         if wanted:
-            number = question.tally(wanted).cte(f"of_{group.value}").prefix_with("MATERIALIZED")
-            less = select(number.c[0]).scalar_subquery()
+            of_them = number(f"{group.value}_{_ASKED}", wanted)
+            counted = select(of_them.label("number")).cte(f"of_{group.value}").prefix_with("MATERIALIZED")
+            less = select(counted.c.number).scalar_subquery()
             yield _row("tally", group.value, number=less, extra=_ASKED)
         if rest:
-            yield _row("tally", group.value, number=question.tally(rest, less).scalar_subquery())
+            yield _row("tally", group.value, number=number(f"{group.value}_{_REST}", rest, less), extra=_REST)
 
 
-def _walked(question: Question) -> Select[Any]:
+def _walked(question: Question, changed: CTE | None) -> Select[Any]:
     """By status, how many e-mails of one walk along all statuses answer, and how long the walk was."""
     whole = question.of_statuses(())
     walked = whole.walked_with_status(pages.reach(whole))
@@ -139,7 +170,8 @@ def _walked(question: Question) -> Select[Any]:
     total = func.sum(func.count()).over()
     by_status = select(walked.c.status, holding.label("holding"), total.label("total")).group_by(walked.c.status)
     found = by_status.subquery("by_status")
-    return _row(_WALKED, found.c.status, number=found.c.holding, extra=found.c.total)
+    told = _row(_WALKED, found.c.status, number=found.c.holding, extra=found.c.total)
+    return told if changed is None else told.where(floors.walks_again(changed))
 
 
 def _told(question: Question, rows: list[Any], tabs: bool) -> tuple[dict[str, Count | None], Count | None]:

@@ -155,6 +155,7 @@ class Ready(Question):
         moments = _Moments(_START if shape.start else None, _END if shape.end else None)
         typed = {name: Typed(text, name) for name in _TEXTS if (text := getattr(shape.filter, name))}
         super().__init__(cast(Any, scope), _Named(**{**vars(shape.filter), **typed}), cast(Any, moments))
+        self.shape = shape
         self.statements: dict[Any, Prepared] = {}
         self.values: dict[str, Any] = {}
 

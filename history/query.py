@@ -10,7 +10,21 @@ from copy import copy
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, Text, and_, case, cast, false, func, literal_column, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal_column,
+    select,
+    true,
+)  # fmt: skip
 
 from history.conditions import Among, AmongOwners, WordsOfSubject
 from history.cursors import Cursor
@@ -127,27 +141,28 @@ class Question(Walk):
 
     # --- counts and everything ---
 
-    def tally(self, statuses: tuple[Status, ...], less: ColumnElement[int] | None = None) -> Select[Any]:
-        """One number: a branched question's e-mails of those statuses, up to COUNTED + 1 less `less`, in no order: one
-        branch is read after another, and none that is not needed."""
+    def tally(
+        self, statuses: tuple[Status, ...], less: ColumnElement[int] | None = None, most: int | None = None
+    ) -> Select[Any]:
+        """One number: a branched question's e-mails of those statuses, up to `most` (default: COUNTED + 1) less `less`,
+        in no order: one branch is read after another, and none that is not needed."""
+        most = most or COUNTED + 1
         of_them = self.of_statuses(statuses or tuple(Status))
         of_them.by, of_them.at = DateField.CREATED, AT[DateField.CREATED]
         branches = of_them._branches()
         if branches is None:  # too many of them
             found = select(Email.id).where(self._owned, *of_them._plain(), *self._range)
         else:
-            each = select(Email.id).where(*of_them._of_branch(branches), *self._range).limit(at_most(COUNTED + 1))
+            each = select(Email.id).where(*of_them._of_branch(branches), *self._range).limit(at_most(most))
             each_of = each.lateral("each")
             found = select(each_of.c.id).select_from(branches.join(each_of, true()))
-        most = at_most(COUNTED + 1)
-        return select(func.count()).select_from(
-            found.limit(most if less is None else func.greatest(0, most - less)).subquery("counted")
-        )
+        limit = at_most(most) if less is None else func.greatest(0, at_most(most) - less)
+        return select(func.count()).select_from(found.limit(limit).subquery("counted"))
 
     def counted_near(self, most: int) -> Select[Any]:
         """(walked, holding): of the first `most` e-mails of the walk, how many there were, how many hold the words."""
         columns = tuple(dict.fromkeys(t.column for t in self.texts))
-        walked = fence(self.walk(most, None, *columns), "walked")
+        walked = self.walk(most, None, *columns).subquery("walked")
         holding = func.count().filter(and_(*(t.holds(walked.c) for t in self.texts)))
         return select(func.count(), holding).select_from(walked)
 
@@ -186,11 +201,10 @@ class Question(Walk):
             other.among.append(Among("status", statuses))
         return other
 
-    def walked_with_status(self, most: int) -> CTE:
+    def walked_with_status(self, most: int) -> Subquery:
         """The first `most` e-mails of the walk of `base`: (status, whether all the other conditions hold)."""
         passes = func.coalesce(and_(true(), *self.rest), false()).label("passes")
-        walked = self.base.walk(most, None, cast(Email.status, Text).label("status"), passes).subquery("walked")
-        return fence(select(walked.c.status, walked.c.passes), "around")
+        return self.base.walk(most, None, cast(Email.status, Text).label("status"), passes).subquery("walked")
 
     def counted(self, most: int) -> Select[Any]:
         """(walked, let through) of the first `most` e-mails of the walk of `base`."""
