@@ -96,9 +96,15 @@ class Charts:
                 rows = self.rows(outcome, step.first, step.last, step.counts)
                 x = place * _WIDTH + _GAP / 2
                 parts.append(Part(outcome, number, rows, title, x, round(y, 3), _WIDTH - _GAP, round(height, 3)))
-        tick = tick_label(step.first, self.first, self.last) if place % every == 0 else ""
+        tick = self._tick(step.first) if place % every == 0 else ""
         whole = self.rows(None, step.first, step.last, step.counts)
         return Bar(step, label, tick, parts, _asked(step.counts), whole)
+
+    def _tick(self, day: date) -> str:
+        """A step's name, as short as it is clear."""
+        if self.figures.unit == "month":
+            return f"{day:%m/%Y}"
+        return f"{day:%d/%m}" if self.first.year == self.last.year else f"{day:%d/%m/%y}"
 
     @property
     def width(self) -> int:
@@ -212,8 +218,3 @@ def round_up(number: int) -> int:
 def days_label(first: date, last: date) -> str:
     """`22/11/2026`, `16/11/2026 – 22/11/2026`."""
     return f"{first:%d/%m/%Y}" if first == last else f"{first:%d/%m/%Y} – {last:%d/%m/%Y}"
-
-
-def tick_label(day: date, first: date, last: date) -> str:
-    """The day as short as it is clear: with its year where the period has several."""
-    return f"{day:%d/%m}" if first.year == last.year else f"{day:%d/%m/%y}"

@@ -25,6 +25,7 @@ from wtforms import (
     TextAreaField,
 )
 
+from blueprints import gallery_charts
 from blueprints.support import allow_anyone, page
 from models.words import Chip, Status
 
@@ -140,6 +141,7 @@ def index() -> Response:
         "gallery/index.html", statuses=list(Status), chips=list(Chip), form=_form(), broken=_form("broken-", True),
         dialog_form=_form("dialog-"),
         sample_rows=_rows(), sample_events=_events(), long_name=_LONG, hostile=_SCRIPT, bare=request.args.get("bare"),
+        charts=gallery_charts.sample(_LONG),
     )  # fmt: skip
 
 

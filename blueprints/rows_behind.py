@@ -20,6 +20,7 @@ class Rows(NamedTuple):
 
 def rows_of(asked: HistoryFilter) -> Rows:
     """The organisation's e-mails that answer a question."""
-    if views.always_short(current_user) and short_links.words_of(asked) != HistoryFilter():
+    discreet = current_user.is_authenticated and views.always_short(current_user)
+    if discreet and short_links.words_of(asked) != HistoryFilter():
         return Rows("", tuple(asked.to_query()))
     return Rows(asked.address(url_for("emails.index")))
