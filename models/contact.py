@@ -19,6 +19,8 @@ class Contact(Model):
         Index("ix_contact_kind_name", "organisation_id", "kind", "sort_name", "id"),
         Index("ix_contact_company", "company_id"),
         Index("ix_contact_tags", "tags", postgresql_using="gin"),
+        Index("ix_contact_country", "organisation_id", "country"),
+        Index("ix_contact_offer", "organisation_id", "offer"),
         Index("ix_contact_reference", "organisation_id", "reference"),
         Index("ix_contact_folded", "folded", postgresql_using="gin", postgresql_ops={"folded": "gin_trgm_ops"}),
     )

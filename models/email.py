@@ -152,7 +152,9 @@ class Email(Model):
         _newest("ix_email_sender", "sender_id", include=("status",)),
         _newest("ix_email_requested_by", "requested_by_id", where="requested_by_id IS NOT NULL", include=("status",)),
         _newest("ix_email_reason", "organisation_id", "reason", where="reason IS NOT NULL", include=("status", "type")),
-        _newest("ix_email_untreated", "organisation_id", where=_UNTREATED, include=("status", "type", "reason")),
+        _newest(
+            "ix_email_untreated", "organisation_id", where=_UNTREATED, include=("status", "type", "reason", "marks")
+        ),
         _newest("ix_email_treated", "organisation_id", where="treated_at IS NOT NULL", include=("status", "type")),
         _newest("ix_email_resent", "organisation_id", where=_RESENT, include=("status", "type")),
         Index("ix_email_resend_of", "resend_of_id", postgresql_where=text("resend_of_id IS NOT NULL")),

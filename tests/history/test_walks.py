@@ -101,6 +101,22 @@ def test_counts_are_made_in_an_index_alone(large: psycopg.Connection, string: st
     assert sum(node["Heap Fetches"] for node in met) == 0
 
 
+def test_failures_nobody_has_dealt_with_are_counted_in_their_index(large: psycopg.Connection) -> None:
+    """What became of a resend is looked up only for the few that were sent again."""
+    _page, counts, _rows = statements("treated=no")
+    met = [n for plan in plans(large, counts) for n in nodes(plan) if n.get("Relation Name") == "email"]
+    (along,) = (n for n in met if n["Index Name"] == "ix_email_untreated")
+    assert along["Node Type"] == "Index Only Scan" and along["Heap Fetches"] == 0
+    assert all(n["Actual Loops"] <= along["Actual Rows"] / 20 for n in met if n is not along)
+
+
+def test_a_segment_of_nobody_looks_at_no_contact(large: psycopg.Connection) -> None:
+    page, counts, rows = statements("segment=G-nobody")
+    met = [n for plan in plans(large, [*page, *counts]) for n in nodes(plan) if n.get("Relation Name") == "contact"]
+    assert not rows and met
+    assert all(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) == 0 for n in met if n["Actual Loops"])
+
+
 def test_words_are_folded_once_whatever_the_plan(large: psycopg.Connection) -> None:
     """A plan made for all values would fold what was typed again for every e-mail it tests."""
     for string in ("subject=convocation+excel", "recipient=xyzzy", "contact=xyzzy", "session=xyzzy"):
