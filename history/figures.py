@@ -65,7 +65,8 @@ class Line:
 
 @dataclass
 class Figures:
-    """`totals` and `steps` are of the whole period, `lines` the first MOST_LINES of each facet, of how many `keys`.
+    """`totals` and `steps` are of the whole period, `lines` the first MOST_LINES of each facet, of how many `keys`
+    (of operators those that refused something).
     `as_of` is None where the e-mails themselves were counted just now; then `since` is the day of the oldest that was
     looked at, where that was not the whole period."""
 
@@ -120,33 +121,46 @@ def read(scope: Scope, asked: HistoryFilter, now: datetime) -> Figures:
 
 # --- what is kept ---
 
-# Days at both ends, whole months between them; of everything together, days alone. The rows of the facets are ranked.
-_KEPT = """
+# Days at both ends, whole months between them; of everything together, days alone. There are as many operators as
+# companies: only those that refused something are looked for, in an index of their own, and the first of them read.
+_PARTS = """(
+    SELECT facet, key, outcome, number FROM email_figure
+    WHERE organisation_id = :o AND grain = 'month' AND day = ANY (:months) AND {what}
+    UNION ALL
+    SELECT facet, key, outcome, number FROM email_figure
+    WHERE organisation_id = :o AND grain = 'day' AND day = ANY (:days) AND {what}
+  ) AS parts"""
+_KEPT = f"""
 WITH state AS (
   SELECT kept_from, read_at FROM figure_state WHERE organisation_id = :o AND zone = :zone
+), refusing AS MATERIALIZED (
+  SELECT key, sum(number) AS errors FROM {_PARTS.format(what="facet = 'operator' AND outcome = 'error'")} GROUP BY key
+), first AS MATERIALIZED (
+  SELECT key FROM refusing ORDER BY errors DESC, key LIMIT :lines
 ), found AS (
   SELECT '' AS facet, date_trunc(:unit, day)::date AS day, '' AS key, outcome, sum(number) AS number
   FROM email_figure WHERE organisation_id = :o AND grain = 'day' AND facet = '' AND day BETWEEN :first AND :last
   GROUP BY 2, outcome
   UNION ALL
-  SELECT facet, NULL, key, outcome, sum(number) FROM (
-    SELECT facet, key, outcome, number FROM email_figure
-    WHERE organisation_id = :o AND grain = 'month' AND facet <> '' AND day = ANY (:months)
-    UNION ALL
-    SELECT facet, key, outcome, number FROM email_figure
-    WHERE organisation_id = :o AND grain = 'day' AND facet <> '' AND day = ANY (:days)
-  ) AS parts GROUP BY facet, key, outcome
+  SELECT facet, NULL, key, outcome, sum(number)
+  FROM {_PARTS.format(what="facet IN ('reason', 'sender', 'type')")} GROUP BY facet, key, outcome
+  UNION ALL
+  SELECT facet, NULL, key, outcome, sum(number)
+  FROM {_PARTS.format(what="facet = 'operator' AND key = ANY (ARRAY(SELECT key FROM first))")}
+  GROUP BY facet, key, outcome
 ), RANKED
-SELECT ranked.*, state.kept_from, state.read_at FROM state LEFT JOIN ranked ON true"""
+SELECT ranked.*, CASE WHEN facet = 'operator' THEN (SELECT count(*) FROM refusing) ELSE keys END AS all_keys,
+       state.kept_from, state.read_at
+FROM state LEFT JOIN ranked ON true"""
 # Operators by how much they refuse, the rest by how much there is; of each facet the first so many, and how many
 # there are.
 _RANKED = """told AS (
-  SELECT facet, key, sum(number) AS total, sum(number) FILTER (WHERE outcome = 'error') AS errors FROM found
-  WHERE facet <> '' GROUP BY facet, key
+  SELECT facet, key, sum(number) AS total, coalesce(sum(number) FILTER (WHERE outcome = 'error'), 0) AS errors
+  FROM found WHERE facet <> '' GROUP BY facet, key
 ), placed AS (
   SELECT facet, key, count(*) OVER (PARTITION BY facet) AS keys, row_number() OVER (
-    PARTITION BY facet ORDER BY CASE WHEN facet = 'operator' THEN coalesce(errors, 0) ELSE 0 END DESC, total DESC, key
-  ) AS place FROM told
+    PARTITION BY facet ORDER BY CASE WHEN facet = 'operator' THEN errors ELSE total END DESC, key
+  ) AS place FROM told WHERE facet <> 'operator' OR errors > 0
 ), ranked AS (
   SELECT found.facet, found.day, found.key, found.outcome, found.number, placed.keys,
          coalesce(placed.place, 0) AS place, sender.address AS label
@@ -192,7 +206,7 @@ WITH found AS MATERIALIZED (
   CROSS JOIN LATERAL {FACETS} AS facets (facet, key)
   WHERE email.id = ANY (:ids) AND email.organisation_id = :o AND facets.key IS NOT NULL GROUP BY 1, 2, 3, 4
 ), RANKED
-SELECT * FROM ranked"""
+SELECT ranked.*, keys AS all_keys FROM ranked"""
 
 
 def _counted(scope: Scope, ids: list[int], unit: str) -> list[Any]:
@@ -233,7 +247,7 @@ def _told(figures: Figures, rows: Iterable[Any]) -> Figures:
         outcome, number = Outcome(row.outcome), int(row.number)
         if row.facet:
             facet = Facet(row.facet)
-            figures.keys[facet] = row.keys
+            figures.keys[facet] = row.all_keys
             lines = figures.lines.setdefault(facet, [])
             if not lines or lines[-1].key != row.key:
                 lines.append(Line(row.key, {}, row.label or row.key))

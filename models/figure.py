@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Date, DateTime, Double, ForeignKey, Integer, Text, text
+from sqlalchemy import BigInteger, Date, DateTime, Double, ForeignKey, Index, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Model, one_of, word
@@ -49,7 +49,14 @@ class EmailFigure(Model):
     alone), else a Facet, and `key` its value: a reason, a domain, a type, the id of a sender."""
 
     __tablename__ = "email_figure"
-    __table_args__ = (one_of("grain", Grain), one_of("outcome", Outcome))
+    __table_args__ = (
+        one_of("grain", Grain),
+        one_of("outcome", Outcome),
+        Index(
+            "ix_email_figure_refusing", "organisation_id", "grain", "day", postgresql_include=["key", "number"],
+            postgresql_where=text("facet = 'operator' AND outcome = 'error'"),
+        ),
+    )  # fmt: skip
 
     organisation_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("organisation.id", ondelete="CASCADE"), primary_key=True
