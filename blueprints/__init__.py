@@ -16,6 +16,7 @@ SITE_MAP = {
     "auth": None,
     "first_run": None,
     "start": None,
+    "help": None,
     "dashboard": None,
     "search": None,
     "sessions": "/sessions",

@@ -48,6 +48,7 @@ PAGES = (
     "/settings/domains/cassiopee.example",
     "/settings/reports", "/settings/reports?state=unreadable", "{report}", "/settings/reports/told", "{told}",
     "/settings/audit", "/settings/audit?action=emails", "/settings/audit?subject=nobody-at-all",
+    "/help/statuses", "/start", "/start/template", "/start/test",
     "/account", "/todo", "/todo?who=mine", "/todo?cause=spam&domain=none",
     "/views", "/segments", "/segments/new", "/exports", "/exports/new",
     "/api/v1/docs", "/gallery", "/no/such/page",
