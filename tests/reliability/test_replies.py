@@ -11,6 +11,7 @@ from mail.drain import drain
 from models import DeliveryEvent
 from models.words import EventKind, Reason, Status
 from tests.client import Browser
+from tests.mail.test_lines import quick  # noqa: F401 (a fixture)
 from tests.mail.test_sending import server  # noqa: F401 (a fixture)
 from tests.program import Program
 from tests.reliability.deeds import ask, state
@@ -19,12 +20,15 @@ WORDS = ["Réfusé <b>gras</b>", "x" * 400, "fin"]
 
 
 @pytest.mark.usefixtures("server")
-def test_s7_of_two_e_mails_of_a_mailing_one_is_refused_and_one_is_sent(cassiopee) -> None:
-    taken, refused = ask(cassiopee, "zoe@client.example", "perm@client.example")
+@pytest.mark.parametrize("order", [1, -1])
+def test_s7_of_two_e_mails_of_a_mailing_one_is_refused_and_one_is_sent(cassiopee, quick, order: int) -> None:  # noqa: F811
+    quick(drain_connections=1)  # over one line, one after the other
+    taken, refused = ask(cassiopee, *["zoe@client.example", "perm@client.example"][::order])[::order]
     assert taken.mailing_id == refused.mailing_id
     drain()
     assert state(taken) == (Status.SENT, None)
     assert state(refused) == (Status.FAILED, Reason.USER_UNKNOWN)
+    assert cassiopee.sender.paused_at is None
 
 
 @pytest.mark.usefixtures("server")
