@@ -105,8 +105,9 @@ def _facts(event: Event) -> list[str]:
     }  # fmt: skip
     if kind in sources:
         known.append(sources[kind])
-    if event.data.get("left_by") in _LEFT_BY:
-        known.append(_(_LEFT_BY[event.data["left_by"]]))
+    left_by = _LEFT_BY.get(event.data.get("left_by", ""))
+    if left_by:
+        known.append(_(left_by))
     if event.data.get("receipt"):
         known.append(_("accusé de réception demandé"))
     if event.data.get("because") == "opt_out":

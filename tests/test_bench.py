@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import history, sending
+from bench import figures, history, sending
 
 
 def test_the_benchmark_of_the_history_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,6 +18,12 @@ def test_the_benchmark_of_the_history_runs(folder: Path, capsys: pytest.CaptureF
                  "whole requests", "ix_email_newest", "has no django-post_office"):  # fmt: skip
         assert name in said
     assert "0+0 st." not in said
+
+
+def test_the_benchmark_of_the_dashboards_figures_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures.run(folder / "bench", [1000], 2)
+    said = capsys.readouterr().out
+    assert "counted 6" in said and "a thousand changes" in said and "segment, year" in said and "× the page" in said
 
 
 def test_the_benchmark_of_sending_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
