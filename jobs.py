@@ -199,7 +199,7 @@ def expire_exports() -> None:
 
 def keep_figures() -> None:
     """Bring what charts are drawn from up to date."""
-    tallies.keep_all(lambda: _stop_asked)
+    tallies.keep_all(_stop)
 
 
 # (job, queue, seconds between two runs)

@@ -30,7 +30,7 @@ def test_a_page_asks_for_one_sheet_that_is_kept_for_good(client: Browser, cassio
     assert old.headers["Cache-Control"] == "no-cache" and old.data == answer.data
 
 
-def test_every_part_is_in_it_in_order_and_names_what_is_there(client: Browser) -> None:
+def test_every_part_is_in_it_in_order_and_names_what_is_there(client: Browser, cassiopee: House) -> None:
     text = client.get(address(client)).text
     signs = ("@layer tabler {", "--sidebar: 236px", ".skip-link {", ".btn {", ".grid-bar {", ".grid-box {")
     at = [text.index(sign) for sign in signs]
@@ -40,7 +40,9 @@ def test_every_part_is_in_it_in_order_and_names_what_is_there(client: Browser) -
     assert len(files) == 2 and all((ROOT / file.lstrip("/")).is_file() for file in files)
 
 
-def test_files_that_say_their_version_are_kept_for_good_and_others_are_not(client: Browser) -> None:
+def test_files_that_say_their_version_are_kept_for_good_and_others_are_not(
+    client: Browser, cassiopee: House
+) -> None:
     client.get("/sign-in")
     ours = [str(href) for href in client.html.xpath("//link/@href | //script/@src") if "/static/" in href]
     assert ours
