@@ -131,6 +131,7 @@ def _events(said: Fields, event_id: str | None, published: datetime | None) -> l
     name = said.text("eventType", "notificationType") or ""
     mail, about = said.inside("mail"), said.inside("failure" if name == "Rendering Failure" else _named(name))
     every = [{"recipient": address} for address in mail.texts("destination")]
+    only = every[0]["recipient"] if len(every) == 1 else None  # one that is not named again
     metadata, tags, header_id = _headers(mail)
     common: dict[str, Any] = {
         "event_type": _E.UNKNOWN, "event_id": event_id, "message_id": mail.text("messageId"), "metadata": metadata,
@@ -164,7 +165,7 @@ def _events(said: Fields, event_id: str | None, published: datetime | None) -> l
     elif name == "DeliveryDelay":
         common |= {"event_type": _E.DEFERRED, "description": about.text("delayType")}
         every = [
-            {"recipient": one.text("emailAddress"), "mta_response": one.text("diagnosticCode"),
+            {"recipient": one.text("emailAddress") or only, "mta_response": one.text("diagnosticCode"),
              "enhanced_code": one.text("status")}
             for one in map(Fields, about.each("delayedRecipients"))
         ] or every  # fmt: skip
