@@ -148,7 +148,8 @@ def _test(step: Step) -> Response:
     number = first_steps.sent_to_oneself(current_user)
     row = next(iter(detail.rows_of(current_user.organisation_id, [number])), None) if number else None
     moving = row is not None and row.status not in _ENDED and datetime.now(UTC) - row.created_at < _WATCHED
-    told = {"row": row, "moving": moving, "practice": settings().practice_page_port}
+    port = settings().practice_page_port
+    told = {"row": row, "moving": moving, "practice": f"http://127.0.0.1:{port}" if port else ""}
     if request.headers.get("HX-Request") == "true" and request.method == "GET":
         return page("", "start/_sent.html", **told)
     return _page(
