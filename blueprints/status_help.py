@@ -13,7 +13,7 @@ from models.words import Chip, Reason, Status
 
 # What a status does not say: where people are mistaken about it.
 NOT_SAID: dict[Status, str] = {
-    Status.REQUESTED: N_("Il ne dit pas que quoi que ce soit est parti. L'heure du prochain essai est indiquée."),
+    Status.REQUESTED: N_("Il partira de lui-même : l'heure du prochain essai est indiquée à côté."),
     Status.UNCERTAIN: N_(
         "L'e-mail a pu arriver : demandez au destinataire avant de renvoyer. "
         "Rien ne repart sans que quelqu'un le décide."
@@ -21,7 +21,7 @@ NOT_SAID: dict[Status, str] = {
     Status.SENT: N_(
         "Il ne dit pas que l'e-mail est dans la boîte du destinataire : beaucoup d'opérateurs n'en disent pas plus."
     ),
-    Status.DELIVERED: N_("Il ne dit ni que l'e-mail a été lu, ni qu'il n'est pas rangé parmi les indésirables."),
+    Status.DELIVERED: N_("Il peut être rangé parmi les indésirables, ou n'avoir pas encore été lu."),
     Status.OPENED: N_("Ce n'est pas une preuve de lecture ; et un e-mail sans ce statut a pu être lu."),
     Status.UNDELIVERABLE: N_(
         "Il ne dit pas que l'adresse est fausse : c'est un refus, une boîte pleine ou fermée, ou un délai dépassé."
