@@ -62,15 +62,21 @@ TABLE: dict[str, Behaviour] = {
     ),
     "clic": Behaviour(
         "remis, puis ouvert et un lien suivi par une personne 20 s après : Reçu et ouvert",
-        report=_DELIVERED, reads="person", acts="follows",
+        report=_DELIVERED,
+        reads="person",
+        acts="follows",
     ),
     "accuse": Behaviour(
         "remis, puis ouvert et, si l'e-mail le demande, réception confirmée 20 s après : Reçu et ouvert",
-        report=_DELIVERED, reads="person", acts="confirms",
+        report=_DELIVERED,
+        reads="person",
+        acts="confirms",
     ),
     "quitte": Behaviour(
         "remis, puis ouvert et, si son type le permet, désinscrit par la messagerie 20 s après : Reçu et ouvert",
-        report=_DELIVERED, reads="person", acts="leaves",
+        report=_DELIVERED,
+        reads="person",
+        acts="leaves",
     ),
     "machine": Behaviour("remis ; images chargées aussitôt par une machine : Reçu", report=_DELIVERED, reads="machine"),
     "syntaxe": Behaviour(
