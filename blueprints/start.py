@@ -57,11 +57,15 @@ def index() -> Response:
     return page("start/index.html", standing=first_steps.standing(current_user))
 
 
-@blueprint.route("/start/<step>", methods=["GET", "POST"])
+@blueprint.route("/start/<step>", methods=["GET", "POST"], endpoint="step")
 @allow(Permission.CONFIGURE)
-def step(step: str) -> Response:
+def at_step(step: str) -> Response:
     asked = _step(step)
-    return _PAGES[asked](asked)
+    pages: dict[Step, Callable[[Step], Response]] = {
+        Step.ORGANISATION: _organisation, Step.SENDER: _sender, Step.TEMPLATE: _template, Step.CONTACTS: _contacts,
+        Step.SESSION: _session, Step.TEST: _test,
+    }  # fmt: skip
+    return pages[asked](asked)
 
 
 @blueprint.post("/start/<step>/later")
@@ -192,9 +196,3 @@ def _count(model: type[Contact]) -> int:
 
 def _status() -> int:
     return 422 if request.method == "POST" else 200
-
-
-_PAGES: dict[Step, Callable[[Step], Response]] = {
-    Step.ORGANISATION: _organisation, Step.SENDER: _sender, Step.TEMPLATE: _template, Step.CONTACTS: _contacts,
-    Step.SESSION: _session, Step.TEST: _test,
-}  # fmt: skip

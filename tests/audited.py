@@ -31,6 +31,7 @@ QUIET = {
     "receipts.confirm": "the recipient's own act: kept as a fact of the e-mail",
     "provider_calls.told": "a provider's call: kept raw, and its events with what became of each",
     "billing.told": "a program's event: kept whole, with its source and moment, as an event",
+    "search.look": "searches, writes nothing",
     "segments.preview": "shows what a rule would hold, writes nothing",
     "views.keep": "how one looks at lists",
     "views.change": "how one looks at lists",

@@ -49,7 +49,7 @@ _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def _whole(text: Any) -> Any:
     if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) < 7):
         raise ValueError("Input should be a whole number")
-    return text
+    return int(text) if isinstance(text, float) and text.is_integer() else text  # 25.0 is an integer in JSON
 
 
 def _day(text: Any) -> Any:
