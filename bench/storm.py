@@ -88,8 +88,16 @@ def _read(folder: Path) -> config.Config:
 
 def _fill(count: int, maildir: Path) -> None:
     """COUNT e-mails that were accepted, and a report about each."""
-    emails = _ask(count, "storm")
-    now = datetime.now(UTC)
+    emails = accepted(count, "storm")
+    for folder in ("new", "cur", "tmp"):
+        (maildir / folder).mkdir(parents=True)
+    for number, (email_id, to) in enumerate(emails):
+        (maildir / "new" / f"{number:06}").write_bytes(_report(number, email_id, to))
+
+
+def accepted(count: int, name: str) -> list[tuple[int, str]]:
+    """(id, recipient) of so many e-mails that a server took."""
+    emails, now = _ask(count, name), datetime.now(UTC)
     for start in range(0, count, 1000):
         tracking.record(
             Fact(email_id, EventKind.ACCEPTED, "smtp", "1", now) for email_id, _to in emails[start : start + 1000]
@@ -98,10 +106,7 @@ def _fill(count: int, maildir: Path) -> None:
     db.session.commit()
     db.session.execute(text("ANALYZE"))
     db.session.commit()
-    for folder in ("new", "cur", "tmp"):
-        (maildir / folder).mkdir(parents=True)
-    for number, (email_id, to) in enumerate(emails):
-        (maildir / "new" / f"{number:06}").write_bytes(_report(number, email_id, to))
+    return emails
 
 
 def _ask(count: int, name: str) -> list[tuple[int, str]]:

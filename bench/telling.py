@@ -61,7 +61,7 @@ def run(count: int) -> None:
             with app.app_context():
                 logging.disable(logging.INFO)
                 upgrade()
-                emails = _emails(count)
+                emails = storm.accepted(count, "told")
                 account = _account()
                 _rates(emails, account)
                 _answers(folder, account, emails)
@@ -78,20 +78,6 @@ def _app(folder: str) -> Flask:
     config = storm._read(Path(folder))
     object.__setattr__(config, "account_keys", (_KEY,))
     return create_app(config)
-
-
-def _emails(count: int) -> list[tuple[int, str]]:
-    """So many e-mails that were accepted, with their recipients."""
-    emails, now = storm._ask(count, "told"), datetime.now(UTC)
-    for start in range(0, count, 1000):
-        tracking.record(
-            Fact(email_id, EventKind.ACCEPTED, "smtp", "1", now) for email_id, _to in emails[start : start + 1000]
-        )
-    db.session.execute(text("DELETE FROM outbox_entry"))
-    db.session.commit()
-    db.session.execute(text("ANALYZE"))
-    db.session.commit()
-    return emails
 
 
 def _account() -> ProviderAccount:

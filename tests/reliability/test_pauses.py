@@ -25,14 +25,6 @@ from tests.smtp_server import SmtpServer
 PATIENCE = 4.0  # of the worker with the reply to a whole message
 
 
-@pytest.fixture
-def server(app: Flask) -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        app.extensions["tracked_mail"].port = server.port
-        yield server
-    app.extensions["tracked_mail"].port = 1
-
-
 def test_t1_what_was_answered_while_the_worker_stood_still_is_heard(cassiopee, app, nursery: Nursery, server) -> None:
     server.script.stop_at = "dot"
     with Crew(nursery, app, server.port, DRAIN_CONNECTIONS="1", SMTP_DATA_TIMEOUT=f"{PATIENCE:.0f}") as crew:

@@ -7,7 +7,7 @@ one by one, who waits for whom is asked of PostgreSQL, and no wait is without it
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -86,14 +86,6 @@ def _finds_a_deadlock(rows: Rows, wanted: Callable[[int], tuple[TextClause, dict
     thread.join(90)
     assert not thread.is_alive() and failed == []
     rows.let_go(second)
-
-
-@pytest.fixture
-def server(app: Flask) -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        app.extensions["tracked_mail"].port = server.port
-        yield server
-    app.extensions["tracked_mail"].port = 1
 
 
 def test_p2_a_settlement_that_ends_in_a_deadlock_is_written_again(
