@@ -19,7 +19,7 @@ from extensions import db
 from history import prepared
 from history.conditions import AmongOwners
 from history.filters import HistoryFilter
-from history.periods import Period
+from history.periods import Period, next_month
 from history.query import Question
 from history.scope import Scope
 from history.tallies import FACETS, OUTCOME
@@ -31,6 +31,11 @@ _MOST_OWNERS = 2_000  # of a segment: of so many each one's e-mails are looked u
 _MOST_YEARS = 10
 DEFAULT = Period.ROLLING_30
 Counts = dict[Outcome, int]
+
+
+def asked_for(counts: Counts) -> int:
+    """All that was asked for and not called off."""
+    return sum(number for outcome, number in counts.items() if outcome is not Outcome.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,6 @@ class Line:
     label: str = ""
 
     @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
     def errors(self) -> int:
         return self.counts.get(Outcome.ERROR, 0)
 
@@ -80,16 +81,11 @@ class Figures:
 
     @property
     def asked(self) -> int:
-        """All that was asked for and not called off."""
-        return sum(number for outcome, number in self.totals.items() if outcome is not Outcome.CANCELLED)
+        return asked_for(self.totals)
 
     @property
     def received(self) -> int:
         return self.totals.get(Outcome.DELIVERED, 0) + self.totals.get(Outcome.OPENED, 0)
-
-    @property
-    def highest(self) -> int:
-        return max((step.total for step in self.steps), default=0)
 
 
 def period_of(filter_: HistoryFilter, now: datetime, zone: str) -> HistoryFilter:
@@ -186,7 +182,7 @@ def _parts(first: date, last: date) -> tuple[list[date], list[date]]:
     days: list[date] = []
     day = first
     while day <= last:
-        following = _next_month(day)
+        following = next_month(day)
         if day.day == 1 and following - timedelta(days=1) <= last:
             months.append(day)
             day = following
@@ -275,13 +271,9 @@ def _steps(first: date, last: date, unit: str) -> Iterable[Step]:
         elif unit == "week":
             end = day + timedelta(days=6 - day.weekday())
         else:
-            end = _next_month(day) - timedelta(days=1)
+            end = next_month(day) - timedelta(days=1)
         yield Step(day, min(end, last))
         day = end + timedelta(days=1)
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
 def _today(now: datetime, zone: str) -> date:

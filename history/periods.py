@@ -70,6 +70,11 @@ def days(period: Period, now: datetime, zone: str, first: date | None = None, la
             return Days(first, last)
 
 
+def next_month(day: date) -> date:
+    """The first day of the month after that of `day`."""
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
 def same_day_last_month(day: date) -> date:
     """22/11 → 22/10; 31/03 → the last of February."""
     last_of_previous = day.replace(day=1) - timedelta(days=1)

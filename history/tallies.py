@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, text
 
 from extensions import db
-from history.periods import midnight
+from history.periods import midnight, next_month
 from models import Organisation
 from models.figure import Grain, Outcome
 from models.words import Reason, Status, StatusGroup
@@ -178,8 +178,8 @@ def _count_months(house: int, months: list[date]) -> None:
     if not months:
         return
     db.session.execute(text(_FORGET), {"o": house, "grain": Grain.MONTH.value, "days": months})
-    last = _month(months[-1] + timedelta(days=31)) - timedelta(days=1)
-    values = {"o": house, "months": months, "first": min(months), "last": max(last, months[-1])}
+    last = next_month(max(months)) - timedelta(days=1)
+    values = {"o": house, "months": months, "first": min(months), "last": last}
     db.session.execute(text(_COUNT_MONTHS), values)
 
 

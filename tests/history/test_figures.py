@@ -193,6 +193,15 @@ def test_months_are_counted_over_several_runs(cassiopee: House, monkeypatch: pyt
     assert state.kept_from == tallies.WHOLE
 
 
+def test_months_are_counted_in_whatever_order_they_are_named(cassiopee: House) -> None:
+    make_email(cassiopee, at=NOW)
+    make_email(cassiopee, at=NOW + timedelta(days=62))  # a clock that was wrong
+    tallies.keep(cassiopee.organisation)
+    tallies._count_months(cassiopee.id, [date(2027, 1, 1), date(2026, 11, 1)])
+    kept = "SELECT day, number FROM email_figure WHERE grain = 'month' AND facet = 'type' ORDER BY day"
+    assert list(db.session.execute(text(kept))) == [(date(2026, 11, 1), 1), (date(2027, 1, 1), 1)]
+
+
 def segment_of(house: House, contacts: list[Any]) -> Segment:
     segment = Segment(organisation_id=house.id, name="Choisis", rule=None)
     db.session.add(segment)
