@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from blueprints.rows_behind import Rows, rows_of
 from history import HistoryFilter, sentences
-from history.figures import Counts, Figures, Line, Step
+from history.figures import Counts, Figures, Line, Step, asked_for
 from history.periods import Period
 from i18n import _
 from models.figure import Facet, Outcome
@@ -62,8 +62,7 @@ class Told:
 
     @property
     def asked(self) -> int:
-        """How many were asked for and not called off."""
-        return _asked(self.line.counts)
+        return asked_for(self.line.counts)
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Charts:
                 parts.append(Part(outcome, number, rows, title, x, round(y, 3), _WIDTH - _GAP, round(height, 3)))
         tick = self._tick(step.first) if place % every == 0 else ""
         whole = self.rows(None, step.first, step.last, step.counts)
-        return Bar(step, label, tick, parts, _asked(step.counts), whole)
+        return Bar(step, label, tick, parts, asked_for(step.counts), whole)
 
     def _tick(self, day: date) -> str:
         """A step's name, as short as it is clear."""
@@ -195,10 +194,6 @@ def _label(facet: Facet, line: Line) -> str:
     if facet is Facet.REASON:
         return _(Reason(line.key).label)
     return sentences.type_label(line.key) if facet is Facet.TYPE else line.label
-
-
-def _asked(counts: Counts) -> int:
-    return sum(number for outcome, number in counts.items() if outcome is not Outcome.CANCELLED)
 
 
 def _drawn(counts: Counts) -> int:

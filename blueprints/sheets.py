@@ -45,6 +45,9 @@ def sheet() -> str:
     return url_for("sheets.sheet_css", v=_kept()[0])
 
 
+blueprint.add_app_template_global(sheet)
+
+
 @blueprint.get("/sheet.css")
 @allow_anyone
 def sheet_css() -> Response:
@@ -54,8 +57,3 @@ def sheet_css() -> Response:
     for_good = request.args.get("v") == version
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if for_good else "no-cache"
     return response
-
-
-@blueprint.record
-def _offer(state) -> None:  # type: ignore[no-untyped-def]
-    state.app.jinja_env.globals["sheet"] = sheet

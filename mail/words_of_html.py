@@ -26,13 +26,16 @@ _BLANKS = re.compile(r"\n{3,}")
 def words_of(source: str) -> str:
     """The text of an HTML document or fragment, never empty-handed: at least one line end."""
     try:
-        laid_out = len(source) <= _LAID_OUT and not too_heavy(source)
-        safe = nh3.clean(source, attributes=_ATTRIBUTES, link_rel=None) if laid_out else ""
-        text = get_text(safe, ParserConfig(display_links=True)) if safe and _shallow(safe) else _stripped(source)
+        text = html.unescape(_ANY_TAG.sub(" ", source)) if too_heavy(source) else _text(source)
     except (ValueError, RecursionError, AssertionError, IndexError, AttributeError):
         text = _stripped(source)
     lines = (line if line.strip(" \t") else "" for line in text.split("\n"))
     return _BLANKS.sub("\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _text(source: str) -> str:
+    safe = nh3.clean(source, attributes=_ATTRIBUTES, link_rel=None) if len(source) <= _LAID_OUT else ""
+    return get_text(safe, ParserConfig(display_links=True)) if safe and _shallow(safe) else _stripped(source)
 
 
 def _shallow(source: str) -> bool:
@@ -45,6 +48,4 @@ def _shallow(source: str) -> bool:
 
 
 def _stripped(source: str) -> str:
-    if too_heavy(source):
-        return html.unescape(_ANY_TAG.sub(" ", source))
     return html.unescape(nh3.clean(source, tags=set()))

@@ -4,10 +4,10 @@ and the raw messages that are evidence of an e-mail's facts. All are scoped; wha
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import defer
 
 from extensions import db
@@ -17,7 +17,7 @@ from people import pages
 STATES = ("orphan", "poison")
 MOST_COUNTED = 1000
 # E-mails offered as what a message may be about: so many, to the addresses it names, of so long before it.
-OFFERED, BEFORE = 8, timedelta(days=60)
+_OFFERED, _BEFORE = 8, timedelta(days=60)
 
 
 def page(organisation_id: int, state: str, cursor: str | None = None) -> pages.Page:
@@ -45,16 +45,20 @@ def offered(message: InboundMessage) -> list[Any]:
     named = {str(one[0]).lower() for one in (message.summary or {}).get("recipients", ())}
     if not named or message.organisation_id is None:
         return []
+    return newest(message.organisation_id, Address.address.in_(named), message.received_at)
+
+
+def newest(organisation_id: int | None, about: ColumnElement[bool], until: datetime) -> list[Any]:
+    """The newest (e-mail, address) pairs of an organisation that something which came at `until` may be about."""
     query = (
         select(Email, Address.address)
         .join(Address, Address.id == Email.address_id)
         .where(
-            Email.organisation_id == message.organisation_id, Address.organisation_id == message.organisation_id,
-            Address.address.in_(named), Email.created_at > message.received_at - BEFORE,
-            Email.created_at <= message.received_at,
+            Email.organisation_id == organisation_id, Address.organisation_id == organisation_id, about,
+            Email.created_at > until - _BEFORE, Email.created_at <= until,
         )
         .order_by(Email.created_at.desc(), Email.id.desc())
-        .limit(OFFERED)
+        .limit(_OFFERED)
     )  # fmt: skip
     return list(db.session.execute(query))
 

@@ -13,7 +13,7 @@ from extensions import db
 from models import Address, Email, ProviderAccount, ProviderEvent
 from models.provider import Heard
 from people import pages, returns
-from people.returns import BEFORE, MOST_COUNTED, OFFERED
+from people.returns import MOST_COUNTED
 
 
 def page(organisation_id: int, cursor: str | None = None) -> pages.Page:
@@ -50,14 +50,4 @@ def offered(event: ProviderEvent) -> list[Any]:
     """(e-mail, address) pairs that an event may be about: that whose sending it waited for in vain, else the newest to
     the address it names."""
     about = Email.id == event.email_id if event.email_id else Address.address == event.recipient.strip().lower()
-    query = (
-        select(Email, Address.address)
-        .join(Address, Address.id == Email.address_id)
-        .where(
-            Email.organisation_id == event.organisation_id, Address.organisation_id == event.organisation_id, about,
-            Email.created_at > event.received_at - BEFORE, Email.created_at <= event.received_at,
-        )
-        .order_by(Email.created_at.desc(), Email.id.desc())
-        .limit(OFFERED)
-    )  # fmt: skip
-    return list(db.session.execute(query))
+    return returns.newest(event.organisation_id, about, event.received_at)
