@@ -19,6 +19,7 @@ from extensions import db
 from history import detail
 from i18n import _
 from mail import judging, quarantine
+from mail.notes import one_line
 from mail.resend import ON_ITS_WAY, resend, resendable
 from models import AuditAction, Email, Grounds, Suppression
 from models.words import Permission
@@ -97,7 +98,7 @@ def judge(public_id: str) -> Response:
     received = words.get(request.form.get("received", ""))
     if received is None:
         abort(400)
-    note = request.form.get("note", "")[: judging.LONGEST_NOTE]
+    note = one_line(request.form.get("note", ""))
     try:
         new = judging.judge(email, received, by=current_user, note=note)
     except UserMistake as mistake:
@@ -122,7 +123,7 @@ def _refused(email: Email, mistake: UserMistake) -> Response:
 
 
 def _lift(held: Suppression, email: Email | None = None) -> bool:
-    note = request.form.get("note", "")[: quarantine.LONGEST_NOTE]
+    note = one_line(request.form.get("note", ""))
     if not quarantine.lift(held, by=current_user, note=note):
         return False
     also = [held.public_id, *([email.public_id] if email else [])]

@@ -19,6 +19,7 @@ from errors import UserMistake
 from extensions import db
 from i18n import _
 from mail import inbound
+from mail.notes import one_line
 from models import AuditAction, Email, InboundMessage
 from models.words import N_, EventKind, Permission, Reason
 from people import audit, returns, told
@@ -89,7 +90,7 @@ def attach(public_id: str) -> Response:
     )
     kinds = {kind.value: kind for kind in inbound.MEANINGS}
     reasons = {reason.value: reason for reason in REASONS}
-    note = request.form.get("note", "")[: inbound.LONGEST_NOTE]
+    note = one_line(request.form.get("note", ""))
     try:
         if email is None:
             raise UserMistake(N_("Aucun de vos e-mails ne porte ce numéro."), "email")
@@ -109,7 +110,7 @@ def attach(public_id: str) -> Response:
 @allow(Permission.RESEND)
 def dismiss(public_id: str) -> Response:
     found = _waiting(public_id)
-    note = request.form.get("note", "")[: inbound.LONGEST_NOTE]
+    note = one_line(request.form.get("note", ""))
     inbound.dismiss(found, by=current_user, note=note)
     audit.note(AuditAction.REPORT_DISMISSED, found, note=note)
     return done(_("Le message est mis de côté : il n'a rien changé."), url_for("reports.index"))

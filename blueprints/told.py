@@ -15,7 +15,7 @@ from blueprints.support import allow, done, page
 from errors import UserMistake
 from extensions import db
 from i18n import _, ngettext
-from mail.inbound import LONGEST_NOTE
+from mail.notes import one_line
 from mail.providers import PROVIDERS, hearing
 from mail.providers.facts import Said
 from models import AuditAction, Email, ProviderAccount, ProviderCall, ProviderEvent
@@ -67,7 +67,7 @@ def attach(number: int) -> Response:
     email = db.session.scalar(
         select(Email).where(Email.public_id == asked, Email.organisation_id == current_user.organisation_id)
     )
-    note = request.form.get("note", "")[:LONGEST_NOTE]
+    note = one_line(request.form.get("note", ""))
     try:
         if email is None:
             raise UserMistake(N_("Aucun de vos e-mails ne porte ce numéro."), "email")
@@ -84,7 +84,7 @@ def attach(number: int) -> Response:
 @allow(Permission.RESEND)
 def dismiss(number: int) -> Response:
     found, account = _waiting(number)
-    note = request.form.get("note", "")[:LONGEST_NOTE]
+    note = one_line(request.form.get("note", ""))
     hearing.dismiss(found, by=current_user, note=note)
     audit.note(
         AuditAction.NEWS_DISMISSED, found.recipient, note=note, provider=account.name, event=found.event_type

@@ -21,6 +21,7 @@ from extensions import db
 from mail import matching, news
 from mail.fold import Fact
 from mail.matching import Match
+from mail.notes import one_line
 from mail.reports import Fence, Report
 from mail.tracking import record
 from models import Address, Email, InboundMessage, User
@@ -30,7 +31,6 @@ from models.words import N_, EventKind, Reason
 KEPT = 2 * 1024 * 1024
 WAITING = ("orphan", "poison")
 FORGOTTEN_AFTER = timedelta(days=30)
-LONGEST_NOTE = 500
 # A message whose reader died so many times is filed as poison, and the next one goes on.
 _TRIES = 3
 _FIELD = re.compile(rb"^(From|Subject):[ \t]*([^\r\n]{0,300})", re.IGNORECASE | re.MULTILINE)
@@ -86,7 +86,7 @@ def attach(
     A failure told so closes no address: only a report that matched by a key of ours does. UserMistake without a note,
     for an e-mail that never left, and for a message that says nothing while the person doesn't either.
     """
-    note = " ".join(note.split())[:LONGEST_NOTE]
+    note = one_line(note)
     if not note:
         raise UserMistake(N_("Dites comment vous savez que ce message parle de cet e-mail."), "note")
     if not has_left(email):
@@ -102,7 +102,7 @@ def attach(
 
 def dismiss(message: InboundMessage, *, by: User | None, note: str = "") -> None:
     """Put a waiting message aside, in the caller's transaction; without `by` by the operator."""
-    _handled(_held(message), "dismissed", by, " ".join(note.split())[:LONGEST_NOTE])
+    _handled(_held(message), "dismissed", by, one_line(note))
 
 
 def forget() -> int:

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from errors import UserMistake
 from extensions import db
 from mail.fold import Fact
+from mail.notes import one_line
 from mail.tracking import record
 from models import DeliveryEvent, Email, User
 from models.words import N_, EventKind, Reason, Status
 
-LONGEST_NOTE = 500
 _RANK = EventKind.CORRECTED.rank
 # What a failure is filed under when a person alone says so: no server gave a reason.
 _REASONS = {Status.DELIVERED: None, Status.FAILED: Reason.UNKNOWN}
@@ -33,7 +33,7 @@ def judge(email: Email, received: bool, *, by: User, note: str) -> bool:
 
     Raises UserMistake without a note, and where the e-mail's outcome is known otherwise.
     """
-    said = " ".join(note.split())[:LONGEST_NOTE]
+    said = one_line(note)
     if not said:
         raise UserMistake(N_("Dites comment vous le savez : au téléphone, de vive voix…"), "note")
     db.session.execute(select(Email.id).where(Email.id == email.id).with_for_update())

@@ -16,11 +16,11 @@ from errors import UserMistake
 from extensions import db
 from mail.fold import Fact
 from mail.headers import wire_address
+from mail.notes import one_line
 from models import Address, Email, Suppression, User
 from models.suppression import CANONICAL, Grounds
 from models.words import EventKind, Reason
 
-LONGEST_NOTE = 500
 SOURCE = "quarantine"
 
 _DEAD = ", ".join(f"'{reason.value}'" for reason in Reason if reason.address_dead)
@@ -106,7 +106,7 @@ def lift(held: Suppression, *, by: User, note: str = "") -> bool:
             Suppression.id == held.id, Suppression.organisation_id == by.organisation_id,
             Suppression.lifted_at.is_(None),
         )
-        .values(lifted_at=now, lifted_by_id=by.id, lifted_note=" ".join(note.split())[:LONGEST_NOTE])
+        .values(lifted_at=now, lifted_by_id=by.id, lifted_note=one_line(note))
         .returning(Suppression.id)
         .execution_options(synchronize_session=False)
     )  # fmt: skip

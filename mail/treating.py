@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Select, func, select, update
 
 from extensions import db
+from mail.notes import one_line
 from models import Email, User
 from models.words import Status
 
-LONGEST_NOTE = 500
 _TREATABLE = (Status.UNDELIVERABLE, Status.FAILED, Status.UNCERTAIN)
 
 
@@ -39,7 +39,7 @@ def treat(emails: Sequence[int] | Select[Any], by: User, note: str = "") -> Batc
 
     None where there was nothing left to mark: somebody else was first, or they have arrived.
     """
-    values = {"treated_at": func.now(), "treated_by_id": by.id, "treated_note": " ".join(note.split())[:LONGEST_NOTE]}
+    values = {"treated_at": func.now(), "treated_by_id": by.id, "treated_note": one_line(note)}
     marked = db.session.execute(
         update(Email)
         .where(

@@ -15,6 +15,7 @@ from blueprints.api.sending import address_problem
 from blueprints.problems import Problem
 from extensions import db
 from mail import quarantine
+from mail.notes import LONGEST_NOTE
 from mail.quarantine_entries import Entry, canonical, enter
 from models import AuditAction, Email, Grounds, Suppression
 from people import audit
@@ -41,7 +42,7 @@ class NewSuppression(Request):
 class Lift(Query):
     """Why it is lifted."""
 
-    note: str = optional(max_length=quarantine.LONGEST_NOTE, pattern=LINE, description="Kept with who lifted it.")
+    note: str = optional(max_length=LONGEST_NOTE, pattern=LINE, description="Kept with who lifted it.")
 
 
 class SuppressionShape(Answer):

@@ -18,7 +18,8 @@ from errors import UserMistake
 from extensions import db
 from mail import leaving
 from mail.fold import Fact
-from mail.inbound import LONGEST_NOTE, has_left
+from mail.inbound import has_left
+from mail.notes import one_line
 from mail.providers import facts, matching
 from mail.providers.event import ProviderEvent
 from mail.providers.facts import Said
@@ -159,7 +160,7 @@ def attach(event: Event, email: Email, *, by: User, note: str) -> None:
     """Say by hand that an orphan is about an e-mail, in the caller's transaction: what it says becomes a fact, with the
     person's name and note. It closes no address, except a complaint's. UserMistake without a note, for an e-mail that
     never left, and where somebody else was faster."""
-    note = " ".join(note.split())[:LONGEST_NOTE]
+    note = one_line(note)
     if not note:
         raise UserMistake(N_("Dites comment vous savez que cette nouvelle parle de cet e-mail."), "note")
     if not has_left(email):
@@ -174,7 +175,7 @@ def attach(event: Event, email: Email, *, by: User, note: str) -> None:
 
 def dismiss(event: Event, *, by: User, note: str = "") -> None:
     """Put an orphan aside, in the caller's transaction: it changed nothing and waits no more."""
-    _handled(_held(event), Heard.DISMISSED, by, " ".join(note.split())[:LONGEST_NOTE])
+    _handled(_held(event), Heard.DISMISSED, by, one_line(note))
 
 
 def dismiss_until(organisation_id: int, newest: int, *, by: User) -> int:
