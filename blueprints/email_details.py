@@ -54,15 +54,18 @@ def _timeline(detail: Detail) -> list[dict[str, Any]]:
 
 
 def _treating(detail: Detail, failed: bool) -> str:
-    """What the screen offers about dealing with it: mark, reopen, arrived (a resend did: nothing to do), or nothing."""
+    """What the screen offers about dealing with it: mark, reopen, arrived or under_way (a resend: nothing to do), or
+    nothing."""
     listed = failed or detail.row.status is Status.UNCERTAIN
     if not listed or (detail.row.reason and detail.row.reason.silent):
         return ""
     if detail.treated and detail.treated.at:
         return "reopen"
-    later = (one for one in detail.family if one.created_at > detail.row.created_at and not one.own_copy)
+    later = [one for one in detail.family if one.created_at > detail.row.created_at and not one.own_copy]
     if any(one.status in (Status.DELIVERED, Status.OPENED) for one in later):
         return "arrived"
+    if any(one.status in (Status.REQUESTED, Status.SENT) for one in later):
+        return "under_way"
     return "mark"
 
 

@@ -33,7 +33,7 @@ _BAD_NEWS = (EventKind.REFUSED, EventKind.NOT_SENT, EventKind.BOUNCED, EventKind
 _UNFOLDS = {Step.LIFT: "quarantine", Step.JUDGE: "judgment"}
 _DOCUMENTS = {kind.type.value for kind in DocumentKind if kind.value == kind.type.value}
 # What an admin reads where the reason's own remedy is to tell the admin.
-_FOR_ADMINS = {
+FOR_ADMINS = {
     Reason.SENDER_REJECTED: N_(
         "Corrigez l'expéditeur ou son mot de passe, puis renvoyez : tous ses envois sont concernés."
     ),
@@ -141,7 +141,7 @@ def _failed(detail: Detail, reason: Reason) -> Remedy:
     if any(event.kind is EventKind.CORRECTED for event in detail.events):
         said = _("Quelqu'un a demandé à la personne : elle ne l'a pas reçu.")
         return Remedy("danger", _("Pas reçu"), said, "alert-circle", [_("Renvoyez-le, ou téléphonez.")])
-    lines = [_(_FOR_ADMINS.get(reason, reason.remedy) if current_user.may(Permission.CONFIGURE) else reason.remedy)]
+    lines = [_(FOR_ADMINS.get(reason, reason.remedy) if current_user.may(Permission.CONFIGURE) else reason.remedy)]
     if reason in OUR_DOMAIN and row.status is Status.UNDELIVERABLE and detail.default_sender:
         first = _("Configurez d'abord votre adresse d'expédition : c'est la cause la plus probable.")
         if not current_user.may(Permission.CONFIGURE):

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, flash, redirect, request, session, url_for
 from flask_login import current_user
 
-from blueprints import treated
+from blueprints import cause_steps, treated
 from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import untreated
@@ -117,7 +117,7 @@ def days_to(day: date, today: date) -> str:
 
 @blueprint.app_context_processor
 def _words() -> dict[str, Any]:
-    return {"days_to": days_to}
+    return {"days_to": days_to, "cause_steps": cause_steps}
 
 
 def _cause(asked: Any) -> tuple[str | None, str]:

@@ -16,7 +16,7 @@ from models.words import EmailType, Mark, Reason, Status
 
 MOST = 50
 # What is of use only until its session ends; a certificate or an opinion's question is as good afterwards.
-_BEFORE_THE_END = frozenset(type.value for type in (
+BEFORE_THE_END = frozenset(type.value for type in (
     EmailType.FREE, EmailType.CONVOCATION, EmailType.CONVOCATION_REMINDER, EmailType.EVALUATION_PRE,
     EmailType.WELCOME_BOOKLET, EmailType.RULES,
 ))  # fmt: skip
@@ -77,7 +77,7 @@ def failed_at(organisation_id: int, address: str, *, old: int, new: int, today: 
             row.public_id, row.created_at, row.type, row.subject, Status(row.status),
             Reason(row.reason) if row.reason else None, row.attachment_count, row.title or "",
             bool(row.called_off)
-            or (row.type in _BEFORE_THE_END and row.ends_on is not None and row.ends_on < today),
+            or (row.type in BEFORE_THE_END and row.ends_on is not None and row.ends_on < today),
             row.again_at,
         )
         for row in found

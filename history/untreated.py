@@ -1,8 +1,8 @@
 """What nobody has dealt with: failures and uncertain e-mails, by cause (reason × operator), soonest session first.
 
 Read along ix_email_untreated, the newest MOST at most, so that ten years of neglect cost what ten days do; `whole` says
-when that was not all. What a person or the calendar decided (silent reasons) never counts, nor an e-mail whose resend
-arrived or failed in its turn: the resend stands for it. Marking as dealt with is mail.treating's.
+when that was not all. What a person or the calendar decided (silent reasons) never counts, nor an e-mail that was sent
+again: the resend stands for it, and is listed itself if it fails. Marking as dealt with is mail.treating's.
 """
 
 from __future__ import annotations
@@ -29,16 +29,15 @@ _OWN_SIDE = f"'{Reason.SENDER_REJECTED.value}', '{Reason.NOT_PREPARED.value}'"
 _FAILING = "status IN ('undeliverable', 'failed')"
 COUNTS = f"coalesce(email.reason, '') NOT IN ({SILENT})"
 NO_COPY = f"(again.marks & {Mark.OWN_COPY.value}) = 0"
-# Some resend of it, or of its resends, arrived, or failed in its turn and is listed itself. The bit spares the look. A
-# copy that somebody sent to themselves is no resend.
+# Some resend of it, or of its resends, is on its way, arrived, or failed in its turn and is listed itself; one that was
+# cancelled stands for nothing. The bit spares the look. A copy that somebody sent to themselves is no resend.
 CARRIED_ON = f"""((email.marks & {Mark.RESENT.value}) <> 0 AND EXISTS (
   WITH RECURSIVE later AS (
     SELECT again.id, again.status, again.reason FROM email AS again
     WHERE again.resend_of_id = email.id AND {NO_COPY}
     UNION SELECT again.id, again.status, again.reason FROM email AS again JOIN later ON again.resend_of_id = later.id
     WHERE {NO_COPY}
-  ) SELECT FROM later WHERE status IN ('delivered', 'opened')
-      OR status IN ('undeliverable', 'failed') AND coalesce(reason, '') NOT IN ({SILENT})))"""
+  ) SELECT FROM later WHERE coalesce(reason, '') NOT IN ({SILENT})))"""
 _READ = """id, public_id, created_at, updated_at, type, subject, status, reason, status_occurred_at, contact_id,
     address_id, training_session_id, marks, requested_by_id"""
 _WALKED = f"""
@@ -66,12 +65,15 @@ WITH walked AS MATERIALIZED ({_WALKED}), listed AS MATERIALIZED (
 )"""
 _PAGE = f"""{_LISTED}, groups AS (
   SELECT cause, domain, count(*) AS count, min(soon) AS soonest, max(status_occurred_at) AS latest,
+         count(*) FILTER (WHERE status_occurred_at > now() - interval '24 hours') AS fresh,
          row_number() OVER (ORDER BY min(soon) NULLS LAST, count(*) DESC, max(status_occurred_at) DESC) AS place,
-         count(*) OVER () AS groups, sum(count(*)) OVER () AS total
+         count(*) OVER () AS groups, sum(count(*)) OVER () AS total,
+         sum(count(*) FILTER (WHERE status_occurred_at > now() - interval '24 hours')) OVER () AS all_fresh
   FROM listed WHERE (CAST(:cause AS text) IS NULL OR (cause, domain) = (:cause, CAST(:domain AS text)))
   GROUP BY cause, domain
 ), placed AS (
-  SELECT listed.*, groups.count, groups.soonest, groups.place, groups.groups, groups.total,
+  SELECT listed.*, groups.count, groups.fresh, groups.soonest, groups.place, groups.groups, groups.total,
+         groups.all_fresh,
          row_number() OVER (PARTITION BY listed.cause, listed.domain
                             ORDER BY soon NULLS LAST, status_occurred_at DESC, id DESC) AS nth
   FROM listed JOIN groups ON (groups.cause, groups.domain) = (listed.cause, listed.domain)
@@ -140,6 +142,7 @@ class Cause:
     soonest: date | None
     rows: list[Failed] = field(default_factory=list)
     rate: Rate | None = None
+    fresh: int = 0  # that failed in the last 24 hours
 
     @property
     def reason(self) -> Reason | None:
@@ -154,6 +157,7 @@ class Untreated:
     groups: int
     total: int
     whole: bool
+    fresh: int = 0  # of the total, what failed in the last 24 hours
 
 
 def count(organisation_id: int, most: int) -> int:
@@ -178,14 +182,15 @@ def read(
     }).all()  # fmt: skip
     causes: dict[tuple[str, str], Cause] = {}
     for row in found:
-        one = causes.setdefault((row.cause, row.domain), Cause(row.cause, row.domain, row.count, row.soonest))
+        one = causes.setdefault((row.cause, row.domain), Cause(row.cause, row.domain, row.count, row.soonest,
+                                                                  fresh=row.fresh))  # fmt: skip
         one.rows.append(_failed(row))
     if rates:
         _rate(organisation_id, [one for one in causes.values() if one.domain and one.reason])
     first = found[0] if found else None
     return Untreated(
         list(causes.values()), first.groups if first else 0, int(first.total) if first else 0,
-        first is None or first.walked < MOST,
+        first is None or first.walked < MOST, int(first.all_fresh) if first else 0,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import mail
-from blueprints.remedies import _FOR_ADMINS, WRONG_ADDRESS, sending_host
+from blueprints.remedies import FOR_ADMINS, WRONG_ADDRESS, sending_host
 from extensions import db
 from history.detail import Event
 from mail.fold import Fact
@@ -60,7 +60,7 @@ def test_every_reason_says_what_happened_and_shows_one_button(
     client.sign_in(getattr(cassiopee, role))
     client.get(f"/emails/{email.public_id}")
     said = " ".join(panel(client).text_content().split()).replace("’", "'").replace("\u202f", " ").replace("\xa0", " ")
-    told = _FOR_ADMINS.get(reason, reason.remedy) if role == "admin" else reason.remedy
+    told = FOR_ADMINS.get(reason, reason.remedy) if role == "admin" else reason.remedy
     if reason is Reason.AUTHENTICATION:
         told = "cause la plus probable" if role == "admin" else "qu'un administrateur peut remplacer"
     assert reason.label in said and reason.sentence in said and told in said

@@ -169,6 +169,7 @@ class World:
             "views.keep": {"query": "status=error", "name": "x"}, "views.change": {"name": "x", "shared": "1"},
             "views.shorten": {"query": "status=error"}, "views.columns": {"list": "global"},
             "todo.treat": {"what": "cause", "cause": "spam", "domain": "x.example", "seen": _MOMENT},
+            "corrections.correct": {"cause": "user_unknown", "request_key": "k", "to-E-1": "x@y.example"},
             "todo.undo": {"at": _MOMENT, "oldest": _MOMENT, "newest": _MOMENT},
             "auth.language": {"language": "fr"},
             "auth.theme": {"theme": "dark"},

@@ -197,12 +197,20 @@ def test_what_a_resend_carries_on_leaves_by_itself(staff: Browser, cassiopee: Ho
     first = failed(cassiopee, "ada@gmail.example", marks=Mark.RESENT)
     second = failed(cassiopee, "ada@gmail.example", resend_of_id=first.id, marks=Mark.RESENT)
     assert listed(cassiopee) == {second.public_id}, "the resend that failed stands for it"
-    third = make_email(cassiopee, "ada@free.example", status=Status.SENT, resend_of_id=second.id, at=NOW)
-    assert listed(cassiopee) == {second.public_id}
+    third = make_email(
+        cassiopee, "ada@free.example", status=Status.FAILED, reason=Reason.CANCELLED, resend_of_id=second.id, at=NOW
+    )
+    assert listed(cassiopee) == {second.public_id}, "a resend that was called off stands for nothing"
     staff.get("/todo")
     assert "renvoyé, pas encore reçu" in staff.text()
     staff.get("/emails?treated=no")
     assert len(staff.html.xpath("//tbody//tr[contains(@id, 'E-')]")) == 1
+    for status in (Status.REQUESTED, Status.SENT):
+        third.status, third.reason = status, None
+        db.session.commit()
+        assert listed(cassiopee) == set(), "sending it again is dealing with it"
+        staff.get(f"/emails/{second.public_id}")
+        assert "Un renvoi est en route" in staff.text() and counter(staff) == ""
     third.status = Status.OPENED
     db.session.commit()
     assert listed(cassiopee) == set()
