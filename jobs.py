@@ -21,7 +21,7 @@ from mail.domain_checks import check_due
 from mail.drain import drain as run_drain
 from mail.providers import ledger, poller
 from mail.providers import trials as provider_trials
-from planning import alerts, digest, events, plans
+from planning import alerts, digest, events, plans, retention
 
 _stop_asked = False
 _worker: int | None = None
@@ -202,6 +202,17 @@ def keep_figures() -> None:
     tallies.keep_all(_stop)
 
 
+def erase_old() -> None:
+    """Erase the bodies, files and raw reports that organisations' rules keep no longer; short jobs go on in between."""
+    swept = _sweeping()
+
+    def stop() -> bool:
+        swept()
+        return _stop()
+
+    retention.erase_old(stop)
+
+
 # (job, queue, seconds between two runs)
 SCHEDULE = (
     ("sweep", "work", 5),
@@ -224,4 +235,5 @@ SCHEDULE = (
     ("forget_drafts", "work", 3600),
     ("forget_reports", "work", 3600),
     ("keep_figures", "work", 60),
+    ("erase_old", "work", 3600),
 )

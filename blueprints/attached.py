@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,11 +26,18 @@ def address(asked: Asked) -> str:
     return f"{url_for('attachments.offer')}?{urlencode(pairs)}"
 
 
-def files_of(row: Row) -> list[dict[str, Any]]:
-    """The attachments of an e-mail as history/_files.html lists them."""
+def files_of(row: Row, erased: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+    """The attachments of an e-mail as history/_files.html lists them. `erased`: only these fingerprints (position →
+    sha256) are left of them."""
     listed, nails = [], 0
     for one in row.attachments:
         kind = one.media_type
+        if erased is not None:
+            listed.append({
+                "name": readable(one.filename), "size": size_filter(one.size), "icon": _icon(kind), "erased": True,
+                "sha256": erased.get(one.position, ""), "view": "", "position": one.position,
+            })  # fmt: skip
+            continue
         at = {"public_id": row.public_id, "position": one.position}
         nail = kind.startswith("image/") and kind in blobs.SHOWN_IN_PLACE and one.size <= _LARGEST_THUMBNAIL
         nails += nail

@@ -14,6 +14,7 @@ from flask_login import current_user
 
 from blueprints.attached import files_of
 from blueprints.downloads import download, shown_in_place, streamed
+from blueprints.erased import gone
 from blueprints.support import allow, page
 from documents import blobs, pictures
 from documents.file_names import readable
@@ -153,6 +154,8 @@ def of_list() -> Response:
 
 def _file(public_id: str, position: int) -> detail.File:
     found = detail.attachment(current_user.organisation_id, public_id, position) if position < 32_768 else None
+    if found is not None and found.erased_at is not None:
+        gone(public_id, found.erased_at)
     return found or abort(404)
 
 

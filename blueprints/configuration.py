@@ -39,6 +39,8 @@ HEADINGS = (
               N_("Ce que portent vos e-mails et vos documents.")),
         Place("users", N_("Utilisateurs"), "settings.users", "users",
               N_("Qui se connecte, et ce que chacun peut faire.")),
+        Place("retention", N_("Conservation"), "retention.index", "clock",
+              N_("Combien d'années le contenu des e-mails est gardé.")),
         Place("audit", N_("Journal"), "audit.index", "history",
               N_("Qui a fait quoi, et quand.")),
     )),

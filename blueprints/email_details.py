@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import url_for
@@ -9,7 +10,7 @@ from flask import url_for
 from blueprints import quarantine_details, resend_form
 from blueprints.attached import files_of
 from blueprints.remedies import remedy
-from history.detail import Detail, Event
+from history.detail import Detail, Event, fingerprints
 from i18n import N_, _
 from i18n import datetime_filter as moment
 from mail.providers import PROVIDERS
@@ -30,7 +31,8 @@ def context(detail: Detail) -> dict[str, Any]:
         "remedy": remedy(detail),
         "timeline": _timeline(detail),
         "treating": _treating(detail, failed),
-        "files": files_of(detail.row),
+        "files": files_of(detail.row, fingerprints(detail.row.id) if detail.erased_at else None),
+        "write_anew": _write_anew(detail) if detail.erased_at else "",
         **quarantine_details.context(detail),
         **resend_form.context(detail),
     }
@@ -50,7 +52,20 @@ def _timeline(detail: Detail) -> list[dict[str, Any]]:
         }  # fmt: skip
         place = sum(happened <= at for happened, _line in lines) if at else len(lines)
         lines.insert(place, (at or detail.row.updated_at, line))
+    if detail.erased_at is not None:
+        line = {
+            "icon": "trash", "title": _("Contenu effacé"), "time": moment(detail.erased_at), "tone": "neutral",
+            "sub": _("par la règle de conservation"), "words": "",
+        }  # fmt: skip
+        lines.append((detail.erased_at, line))
     return [line for _at, line in lines]
+
+
+def _write_anew(detail: Detail) -> str:
+    """Where a new e-mail to the same people is written, in place of a resend."""
+    if detail.row.session_id:
+        return url_for("compose.new", public_id=detail.row.session_id)
+    return ""
 
 
 def _treating(detail: Detail, failed: bool) -> str:
@@ -67,6 +82,15 @@ def _treating(detail: Detail, failed: bool) -> str:
     if any(one.status in (Status.REQUESTED, Status.SENT) for one in later):
         return "under_way"
     return "mark"
+
+
+def story(detail: Detail) -> list[tuple[datetime, str, str, str]]:
+    """The time-line as plain words: when, what, from whom or how, the server's own words."""
+    told = []
+    for event in detail.events:
+        line = _happening(event, detail.row.public_id)
+        told.append((event.occurred_at, line["title"], line["sub"], line["words"]))
+    return told
 
 
 # Why a look was taken for a machine's (mail.lookers).

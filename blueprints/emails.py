@@ -22,6 +22,7 @@ from flask import (
 from flask_login import current_user
 
 from blueprints.email_details import context
+from blueprints.erased import gone
 from blueprints.history_cells import Cells
 from blueprints.history_live import live
 from blueprints.history_views import render_history
@@ -120,7 +121,10 @@ def _about(public_id: str) -> detail.Detail:
 
 
 def _frozen(public_id: str) -> detail.Frozen:
-    return detail.frozen(current_user.organisation_id, public_id) or abort(404)
+    found = detail.frozen(current_user.organisation_id, public_id) or abort(404)
+    if found.erased_at is not None:
+        gone(public_id, found.erased_at)
+    return found
 
 
 def _images(stored: detail.Frozen) -> dict[str, str]:

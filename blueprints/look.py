@@ -72,7 +72,7 @@ def index() -> Response:
         if form.remove_logo.data:
             organisation.logo_sha256 = None
         if form.logo.data:
-            organisation.logo_sha256 = blobs.store(form.logo.data, "logo").sha256
+            organisation.logo_sha256 = blobs.store(form.logo.data, "logo", in_letters=True).sha256
         audit.note(AuditAction.LOOK_CHANGED, **audit.changed(organisation, "accent"))
         db.session.commit()
         flash(_("L'apparence de vos e-mails est enregistrée."), "success")

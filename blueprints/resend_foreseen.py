@@ -55,12 +55,15 @@ def foreseen(email: Email, to: str, by: User) -> dict[Mode, Way]:
     """Every way, in the order of the form; an exact copy always is one, as long as its bytes are there."""
     ways = {Mode.COPY: Way(Mode.COPY), Mode.ANEW: Way(Mode.ANEW), Mode.LINK: Way(Mode.LINK)}
     content = db.session.get(EmailContent, email.id)
-    if content is None:
+    if content is None or content.erased_at is not None:
+        content = None
         ways[Mode.COPY].why_not = _("Le contenu de cet e-mail n'est plus conservé.")
     try:
         page_of(email)
     except UserMistake as mistake:
         ways[Mode.LINK].why_not = _(mistake.message, **mistake.values)
+    if content is None:
+        ways[Mode.LINK].why_not = ways[Mode.COPY].why_not
     try:
         made = anew.foresee(email, to, by)
         _compare(ways[Mode.ANEW], email, content, made)

@@ -157,7 +157,7 @@ def opening(detail: Detail) -> ResendForm:
     form = ResendForm(
         row.public_id, row.address, wrong, request_key=str(uuid4()), urgent=failed,
         title=_("Corriger et renvoyer") if wrong else _("Renvoyer cet e-mail"),
-        mode=_mode(row.reason, bool(row.attachment_count), repair),
+        mode=Mode.ANEW if detail.erased_at else _mode(row.reason, bool(row.attachment_count), repair),
         tomorrow_first=repair == "tomorrow" or (failed and row.reason is Reason.MAILBOX_FULL),
         open=bool(repair) or (failed and not said and not (row.reason and row.reason.silent)),
         fix=wrong, contact_name=row.contact_name or "" if row.contact_id else "",

@@ -82,7 +82,7 @@ def body(token: str, email_id: str) -> Response:
     space = _opened(token)
     email = spaces.letter(space, email_id)
     stored = detail.frozen(space.organisation_id, email.public_id) if email is not None else None
-    if stored is None:
+    if stored is None or stored.erased_at is not None:
         abort(404)
     said = mime.shown(stored.skeleton)
     if said.html:

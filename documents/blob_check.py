@@ -66,8 +66,8 @@ def check(tally: Tally, quick: bool = False, tell: Callable[[Tally], None] | Non
     hears of the tally after each page. Raises Temporary where the store is away."""
     after = ""
     while True:
-        page = select(Blob.sha256, Blob.size).where(Blob.sha256 > after).order_by(Blob.sha256).limit(_ROWS)
-        rows = db.session.execute(page).all()
+        page = select(Blob.sha256, Blob.size).where(Blob.sha256 > after, Blob.erased_at.is_(None))
+        rows = db.session.execute(page.order_by(Blob.sha256).limit(_ROWS)).all()
         db.session.rollback()  # no transaction lasts as long as the reading
         for sha256, size in rows:
             tally.blobs, tally.size = tally.blobs + 1, tally.size + size
@@ -133,7 +133,8 @@ def _strangers(page: list[Kept]) -> Iterator[Finding]:
     before = datetime.now(UTC) - YOUNG
     old = [kept for kept in page if kept.modified_at < before]
     names = [kept.sha256 for kept in old if kept.sha256]
-    known = set(db.session.scalars(select(Blob.sha256).where(Blob.sha256.in_(names)))) if names else set()
+    rows = select(Blob.sha256).where(Blob.sha256.in_(names), Blob.erased_at.is_(None))
+    known = set(db.session.scalars(rows)) if names else set()
     db.session.rollback()
     for kept in old:
         if kept.sha256 is None:

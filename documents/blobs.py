@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO
 
 import puremagic
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from documents import pictures, vault
@@ -35,6 +36,12 @@ _SIGNATURES = (
     ("image/jpeg", re.compile(rb"\xff\xd8\xff")),
     ("image/gif", re.compile(rb"GIF8[79]a")),
     ("image/webp", re.compile(rb"RIFF.{4}WEBP", re.DOTALL)),
+)
+# Uploads wait a week at most (blueprints.api.uploads, and the forms that hold files).
+_STAY = text("UPDATE leaving_file SET leave_after = now() + interval '8 days' WHERE sha256 = :sha256")
+_BACK = text(
+    "UPDATE blob SET erased_at = NULL, in_letters = in_letters OR :in_letters "
+    "WHERE sha256 = :sha256 AND (erased_at IS NOT NULL OR :in_letters AND NOT in_letters)"
 )
 SHOWN_IN_PLACE = frozenset(name for name, _ in _SIGNATURES)
 
@@ -83,8 +90,11 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def store(data: bytes | IO[bytes], filename: str = "", limit: int | None = None) -> Stored:
-    """Keep the bytes (once) and their row in the caller's transaction.
+def store(
+    data: bytes | IO[bytes], filename: str = "", limit: int | None = None, in_letters: bool = False
+) -> Stored:  # fmt: skip
+    """Keep the bytes (once) and their row in the caller's transaction. `in_letters`: for ever, as letters show them
+    from within. Bytes that were on their way out (documents.leaving_files), or gone, are kept again.
 
     Raises UserMistake for no bytes at all, or more than `limit` (default: the settings' largest attachment), Temporary
     where there is no room for them; then nothing is kept.
@@ -96,6 +106,7 @@ def store(data: bytes | IO[bytes], filename: str = "", limit: int | None = None)
         raise Temporary(str(error)) from error
     row = {"sha256": stored.sha256, "size": stored.size, "media_type": stored.media_type}
     db.session.execute(insert(Blob).values(row).on_conflict_do_nothing())
+    db.session.execute(_BACK, {"sha256": stored.sha256, "in_letters": in_letters})
     return stored
 
 
@@ -114,6 +125,9 @@ def _kept(data: bytes | IO[bytes], filename: str, limit: int) -> Stored:
         if not size:
             raise UserMistake(N_("Ce fichier est vide : %(name)s"), "files", name=filename)
         stored = Stored(digest.hexdigest(), size, sniff(head, filename))
+        # Where they are leaving in this moment this waits until they have left; else they stay for as long as an
+        # upload may wait for who sends it.
+        db.session.execute(_STAY, {"sha256": stored.sha256})
         if vault.size(stored.sha256) != stored.size:
             spool.seek(0)
             vault.put(stored.sha256, spool)
@@ -172,6 +186,6 @@ def may_show(sha256: str, media_type: str) -> bool:
 
 
 def describe(sha256: str) -> Stored | None:
-    """The row of a blob, None for one we do not have. For ids that came with a form."""
+    """The row of a blob, None for one we do not have (any more). For ids that came with a form."""
     row = db.session.get(Blob, sha256) if _SHA256.fullmatch(sha256) else None
-    return Stored(row.sha256, row.size, row.media_type) if row else None
+    return Stored(row.sha256, row.size, row.media_type) if row and row.erased_at is None else None

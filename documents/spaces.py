@@ -10,6 +10,7 @@ one agent within ten minutes are one line.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,7 +19,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from extensions import db, settings
-from models import Attachment, Blob, Contact, Email, RecipientSpace, SpaceVisit, TrainingSession, base
+from models import Attachment, Blob, Contact, Email, EmailContent, RecipientSpace, SpaceVisit, TrainingSession, base
 from models.words import EmailType, Reason, Status
 
 LASTS = timedelta(days=365)
@@ -137,6 +138,8 @@ def letters(space: RecipientSpace, most: int = 200) -> list[Letter]:
     """What was sent to that person for that session, the newest first; what was called off is not among it."""
     query = _theirs(space).order_by(Email.created_at.desc(), Email.id.desc()).limit(most)
     emails = list(db.session.scalars(query))
+    whole = _whole([email.id for email in emails])
+    emails = [email for email in emails if email.id in whole]
     files: dict[int, list[tuple[int, str, int, str]]] = {}
     parts = (
         select(Attachment.email_id, Attachment.position, Attachment.filename, Blob.size, Blob.media_type)
@@ -153,6 +156,14 @@ def letters(space: RecipientSpace, most: int = 200) -> list[Letter]:
     ]  # fmt: skip
 
 
+def _whole(email_ids: Collection[int]) -> set[int]:
+    """Those of which there is something to show: nothing is left of what was erased."""
+    gone = select(EmailContent.email_id).where(
+        EmailContent.email_id.in_(email_ids), EmailContent.erased_at.is_not(None)
+    )  # fmt: skip
+    return set(email_ids) - set(db.session.scalars(gone))
+
+
 def letter(space: RecipientSpace, public_id: str) -> Email | None:
     """One of those e-mails; None for any other."""
     return db.session.scalar(_theirs(space).where(Email.public_id == public_id))
@@ -161,7 +172,7 @@ def letter(space: RecipientSpace, public_id: str) -> Email | None:
 def file(space: RecipientSpace, public_id: str, position: int) -> Attachment | None:
     """An attachment of one of those e-mails; None for any other."""
     email = letter(space, public_id)
-    if email is None:
+    if email is None or email.id not in _whole([email.id]):
         return None
     return db.session.scalar(select(Attachment).where(Attachment.email_id == email.id, Attachment.position == position))
 

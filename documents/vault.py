@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -93,6 +93,12 @@ def put(sha256: str, data: IO[bytes]) -> None:
     """Keep these bytes, whole or not at all. The same bytes by two at once are the same bytes."""
     with _reached(sha256):
         obstore.put(_store(), key(sha256), data, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+
+
+def delete(sha256: str) -> None:
+    """Let those bytes go; what is gone already is gone."""
+    with suppress(Permanent), _reached(sha256):
+        obstore.delete(_store(), key(sha256))
 
 
 def size(sha256: str) -> int | None:

@@ -16,6 +16,8 @@ from documents import blobs
 from errors import Permanent
 from i18n import _
 
+GONE = ""  # in place of a sha256: there is nothing to give
+
 
 @dataclass(frozen=True)
 class Member:
@@ -37,6 +39,8 @@ def stream(
     for member in members:
         whole = [True]
         try:
+            if member.sha256 == GONE:
+                raise Permanent("erased")
             data = blobs.open(member.sha256)
         except Permanent:
             whole[0] = False

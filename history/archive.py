@@ -28,7 +28,7 @@ from history.query import Question
 from history.rows import COLUMNS, Row, everything_of
 from history.scope import Scope
 from i18n import _, language
-from models import Attachment, Blob, Email
+from models import Attachment, Blob, Email, EmailContent
 
 # The list at an archive's end is all that grows with it: some 20 MB for so many.
 MOST_FILES = 20_000
@@ -53,6 +53,12 @@ class _File(NamedTuple):
     sha256: str
     size: int
     media_type: str
+    erased_at: datetime | None
+
+    @property
+    def given(self) -> str:
+        """The blob to give; what was erased has none, although another e-mail may still hold the same bytes."""
+        return zipped.GONE if self.erased_at else self.sha256
 
 
 def wanted(scope: Scope, filter_: HistoryFilter, now: datetime) -> Wanted:
@@ -100,12 +106,13 @@ def of_list(organisation_id: int, zone: str, ids: array[int]) -> Iterator[bytes]
                 folder = folders(_folder(row, zone))
                 names = Unique()
                 for file in files:
-                    member = zipped.Member(f"{folder}/{names(safe(file.filename))}", file.sha256, file.size)
+                    member = zipped.Member(f"{folder}/{names(safe(file.filename))}", file.given, file.size)
                     about[member.name] = _line(row, file, member, zone)
                     yield member
 
         def tell(member: zipped.Member, whole: bool) -> None:
-            said = "" if whole else _("abîmé ou perdu")
+            lost = _("effacé par la règle de conservation") if member.sha256 == zipped.GONE else _("abîmé ou perdu")
+            said = "" if whole else lost
             lines.writerow([*map(defused, about.pop(member.name)), said])
 
         def last() -> tuple[str, Iterable[bytes]]:
@@ -123,7 +130,7 @@ def of_one(organisation_id: int, ids: array[int]) -> Iterator[bytes]:
         names = Unique()
         for _row, files in _emails(organisation_id, ids):
             for file in files:
-                yield zipped.Member(names(safe(file.filename)), file.sha256, file.size)
+                yield zipped.Member(names(safe(file.filename)), file.given, file.size)
 
     return zipped.stream(members())
 
@@ -138,8 +145,9 @@ def _emails(organisation_id: int, ids: array[int]) -> Iterator[tuple[Row, list[_
         files: dict[int, list[_File]] = {}
         listed = (
             select(Attachment.email_id, Attachment.position, Attachment.filename, Blob.sha256, Blob.size,
-                   Blob.media_type)
+                   Blob.media_type, EmailContent.erased_at)
             .join(Blob, Blob.sha256 == Attachment.sha256)
+            .outerjoin(EmailContent, EmailContent.email_id == Attachment.email_id)
             .where(Attachment.email_id.in_(list(known)))
             .order_by(Attachment.email_id, Attachment.position)
         )  # fmt: skip

@@ -83,22 +83,25 @@ class Detail:
     default_sender: bool
     size: int | None  # bytes of the whole message
     sha256: str | None
+    erased_at: datetime | None = None  # its words and files are kept no more; by a rule of so many years
+    erased_years: int | None = None
     treated: Treated | None = None
     phone: str = ""  # the contact's
     quarantine: spells.Spell | None = None
 
 
 class File(NamedTuple):
-    """An attachment's name and blob; `media_type` is sniffed."""
+    """An attachment's name and blob; `media_type` is sniffed. Since `erased_at` nobody is given its bytes."""
 
     filename: str
     sha256: str
     size: int
     media_type: str
+    erased_at: datetime | None = None
 
 
 class Frozen(NamedTuple):
-    """The stored message: mail.mime joins and shows it."""
+    """The stored message: mail.mime joins and shows it. Since `erased_at` there is nothing of it."""
 
     id: int
     public_id: str
@@ -107,6 +110,7 @@ class Frozen(NamedTuple):
     skeleton: bytes
     cuts: list[Any]
     size: int
+    erased_at: datetime | None = None
 
 
 def about(organisation_id: int, public_id: str) -> Detail | None:
@@ -114,8 +118,8 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
     extra = [
         _events().label("events"), _family(Email.resend_of_id, upwards=True).label("resend_of"),
         _family(Email.id, upwards=False).label("resends"), _CHAIN.label("family"), Sender.name.label("sender_name"),
-        Sender.reply_to, Sender.is_default, EmailContent.size, EmailContent.sha256, Email.treated_at,
-        Email.treated_note,
+        Sender.reply_to, Sender.is_default, EmailContent.size, EmailContent.sha256, EmailContent.erased_at,
+        EmailContent.erased_years, Email.treated_at, Email.treated_note,
         select(User.name).where(User.id == Email.treated_by_id).correlate(Email).scalar_subquery(),
         Contact.phone, spells.last(),
     ]  # fmt: skip
@@ -124,15 +128,15 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
     found = db.session.execute(statement).one_or_none()
     if found is None:
         return None
-    row, (events, above, below, chain, sender_name, reply_to, is_default, size, sha256, at, note, by, phone, spell) = (
-        Row(*found[: len(COLUMNS)]),
-        found[len(COLUMNS) :],
-    )
+    row, more = Row(*found[: len(COLUMNS)]), found[len(COLUMNS) :]
+    events, above, below, chain, sender_name, reply_to, is_default, *content, at, note, by, phone, spell = more
+    size, sha256, erased_at, erased_years = content
     parents, family = list(_relatives(above)), list(_relatives(chain))
     return Detail(
         row=row, events=[_event(parts) for parts in events or ()], resend_of=parents[0] if parents else None,
         resends=list(_relatives(below)), family=family if len(family) > 1 else [], sender_name=sender_name,
         reply_to=reply_to, default_sender=is_default, size=size, sha256=sha256,
+        erased_at=erased_at, erased_years=erased_years,
         treated=Treated(at, by or "", note) if at or by or note else None,
         phone=phone or "", quarantine=spells.of(spell),
     )  # fmt: skip
@@ -149,6 +153,7 @@ def frozen(organisation_id: int, public_id: str) -> Frozen | None:
         select(
             Email.id, Email.public_id, Email.subject, Email.created_at,
             EmailContent.skeleton, EmailContent.cuts, EmailContent.size,
+            EmailContent.erased_at,
         )
         .join(EmailContent, EmailContent.email_id == Email.id)
         .where(Email.public_id == public_id, Email.organisation_id == organisation_id)
@@ -160,15 +165,22 @@ def frozen(organisation_id: int, public_id: str) -> Frozen | None:
 def attachment(organisation_id: int, public_id: str, position: int) -> File | None:
     """One attachment of one e-mail, by its position from 1."""
     statement = (
-        select(Attachment.filename, Blob.sha256, Blob.size, Blob.media_type)
+        select(Attachment.filename, Blob.sha256, Blob.size, Blob.media_type, EmailContent.erased_at)
         .join(Email, Email.id == Attachment.email_id)
         .join(Blob, Blob.sha256 == Attachment.sha256)
+        .outerjoin(EmailContent, EmailContent.email_id == Email.id)
         .where(
             Email.public_id == public_id, Email.organisation_id == organisation_id, Attachment.position == position
         )
     )  # fmt: skip
     found = db.session.execute(statement).one_or_none()
     return File(*found) if found else None
+
+
+def fingerprints(email_id: int) -> dict[int, str]:
+    """The sha256 of each attachment, by its position: what is left of an erased one."""
+    rows = db.session.execute(select(Attachment.position, Attachment.sha256).where(Attachment.email_id == email_id))
+    return {row.position: row.sha256 for row in rows}
 
 
 def _events() -> ColumnElement[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select, text
 
-from documents import evaluations, sheets, spaces
+from documents import blobs, evaluations, sheets, spaces
 from documents.store import Ready, Shelf, attached, uploaded
 from errors import UserMistake
 from extensions import db, settings
@@ -40,6 +40,7 @@ NO_TEMPLATE = N_("Il n'y a pas de modèle pour ce type d'e-mail. Renvoyez la cop
 NO_CONTACT = N_("La fiche de cette personne n'existe plus. Renvoyez la copie exacte.")
 NO_SESSION = N_("La session de cet e-mail n'existe plus. Renvoyez la copie exacte.")
 NO_EVENT = N_("Les données de cet e-mail ne sont plus connues. Renvoyez la copie exacte.")
+FILES_ERASED = N_("Les fichiers de cet e-mail ont été effacés par la règle de conservation : écrivez un nouvel e-mail.")
 NO_FILE = N_("Le document n'est plus là : déposez-le de nouveau, ou renvoyez la copie exacte.")
 ANSWERED = N_("Cette personne a déjà répondu : il n'y a plus rien à lui demander.")
 NO_SENDER = N_("Aucune adresse d'expédition n'est configurée : demandez à un administrateur.")
@@ -178,6 +179,8 @@ def _others(matter: _Matter) -> list[File]:
     """Files that no house prints: what the event brought, uploads of the names that the first carried."""
     if matter.event is not None:
         brought = matter.event.files if templates.EVENT_FILES in matter.template.files else ()
+        if not all(blobs.describe(one["sha256"]) for one in brought):
+            raise UserMistake(FILES_ERASED)
         return [File(one["filename"], one["sha256"], one["size"], one["media_type"]) for one in brought]
     if matter.session is not None and matter.email.type != EmailType.DOCUMENT.value:
         return []

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text
 
+from errors import UserMistake
 from extensions import db, on_commit, ring, settings
 from mail import announcing, domain_keys, leaving, links, mime, signing, tokens
 from mail.claims import Claimed, claim, due, engine  # noqa: F401  callers know them as the outbox's
@@ -27,12 +28,13 @@ from mail.settling import Settlement, settle  # noqa: F401  and these
 from mail.tracking import record
 from models import Email, Mailing, Organisation, Sender, User
 from models.base import public_id
-from models.words import EventKind, QueueState, Status
+from models.words import N_, EventKind, QueueState, Status
 
 RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 120, 240))
 GIVE_UP_AFTER = timedelta(hours=48)
 BULK_FROM = 50  # a mailing of more recipients than this waits behind single e-mails
 REQUESTED = "requested"
+_FILE_ERASED = N_("Une des pièces jointes a été effacée par la règle de conservation : joignez-la de nouveau.")
 
 
 def retry_delay(attempt: int) -> timedelta:
@@ -125,6 +127,7 @@ def post(
             else None,
         ))  # fmt: skip
     copies.write(connection)
+    copies.check_files(connection)
     if listened:
         announcing.requested(connection, mailing_id)
     record(held, connection)
@@ -200,6 +203,13 @@ class _Copies:
                 with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                     for row in rows:
                         copy.write_row(row)
+
+    def check_files(self, connection: Connection) -> None:
+        """Raises UserMistake where an attached file was erased meanwhile; from its row's insertion on it can't be."""
+        names = {sha256 for *_, sha256 in self.attachment}
+        erased = "SELECT 1 FROM blob WHERE sha256 = ANY(%(names)s) AND erased_at IS NOT NULL LIMIT 1"
+        if names and connection.exec_driver_sql(erased, {"names": list(names)}).scalar():
+            raise UserMistake(_FILE_ERASED)
 
 
 def renew(owner: str) -> None:

@@ -27,13 +27,14 @@ from mail.tracking import record
 from models import Address, Contact, Email, EmailContent, Organisation, Sender, TrainingSession, User
 from models.words import N_, EventKind, Status, Word
 
-__all__ = ["ON_ITS_WAY", "Ask", "Mode", "copied", "corrected", "page_of", "resend", "resendable"]
+__all__ = ["ERASED", "ON_ITS_WAY", "Ask", "Mode", "copied", "corrected", "page_of", "resend", "resendable"]
 
 # STATUSES.md: sent and delivered are final once 72 hours old; the three others at once.
 SETTLED_AFTER = timedelta(hours=72)
 _FINAL = (Status.OPENED, Status.UNDELIVERABLE, Status.FAILED)
 _SETTLING = (Status.SENT, Status.DELIVERED)
 ON_ITS_WAY = N_("Cet e-mail est encore en route : il ne peut pas être renvoyé.")
+ERASED = N_("Le contenu de cet e-mail a été effacé par la règle de conservation : refaites-le, ou écrivez-en un autre.")
 _USED = N_("Cette demande a déjà servi : rechargez la page.")
 _NO_FILES = N_("Cet e-mail n'a pas de pièce jointe à télécharger.")
 _NO_PAGE = N_("Cet e-mail n'est pas lié à la session d'une personne : elle n'a pas de page d'où télécharger.")
@@ -86,7 +87,8 @@ def resend(
     says all there is to say about it, `to` included.
 
     The same `request_key` again gives the same new e-mail. Raises UserMistake for an address that is none, for what
-    cannot be made, or while the first may still arrive; Permanent where its bytes are gone.
+    cannot be made, for a copy of what was erased, or while the first may still arrive; Permanent where its bytes are
+    gone.
     """
     ask = ask or Ask(to)
     if not resendable(email):
@@ -94,6 +96,8 @@ def resend(
     content = db.session.get(EmailContent, email.id)
     if content is None:
         raise Permanent(f"the bytes of {email.public_id} are gone")
+    if content.erased_at is not None and ask.mode is not Mode.ANEW:
+        raise UserMistake(ERASED, "mode")
     organisation = db.session.get_one(Organisation, email.organisation_id)
     draft, sender, freeze = _prepared(email, content, ask, by, organisation)
     if ask.own_copy and by is not None:

@@ -79,7 +79,7 @@ SELECT listed.run_id, listed.position, email.created_at, email.id, CASE
       AND coalesce(email.sent_at, email.created_at) > now() - interval '{SETTLED_AFTER.total_seconds():.0f} seconds')
       THEN '{Left.ON_ITS_WAY.value}'
     WHEN email.reason = '{Reason.NOT_PREPARED.value}' OR NOT EXISTS (
-      SELECT FROM email_content WHERE email_content.email_id = email.id) THEN '{Left.GONE.value}'
+      SELECT FROM email_content WHERE email_content.email_id = email.id AND erased_at IS NULL) THEN '{Left.GONE.value}'
     WHEN email.reason = '{Reason.ADDRESS_SYNTAX.value}' THEN '{Left.WRONG_ADDRESS.value}'
     WHEN EXISTS (SELECT FROM suppression WHERE suppression.organisation_id = email.organisation_id
       AND suppression.lifted_at IS NULL AND suppression.address = {CANONICAL}) THEN '{Left.QUARANTINED.value}'

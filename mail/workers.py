@@ -49,6 +49,7 @@ JOB_LABELS = {
     "prune_providers": N_("Ménage des retours"),
     "forget_reports": N_("Ménage des retours"),
     "keep_figures": N_("Chiffres du tableau de bord"),
+    "erase_old": N_("Effacement des vieux contenus"),
     "expire_exports": N_("Ménage des exports"),
 }
 OTHER_JOB = N_("Travail de fond")

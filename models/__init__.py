@@ -36,6 +36,7 @@ from models.planning import (
 )
 from models.provider import ProviderAccount, ProviderCall, ProviderEvent
 from models.resend_run import Left, ResendRow, ResendRun, RowOutcome, RunState
+from models.retention import LeavingFile, Retention, RetentionWait
 from models.sender_trial import SenderTrial, TrialPhase, TrialTrouble
 from models.sighting import SeenMark, Sighting
 from models.suppression import Grounds, Suppression
@@ -48,11 +49,11 @@ __all__ = [
     "BillingSource", "Blob", "BusinessEvent", "Channel", "Contact", "DeliveryEvent", "DeliveryState", "DkimKey",
     "Document", "DocumentKind", "DrainBeat", "Email", "EmailContent", "EmailFigure", "Enrolment", "Evaluation",
     "EvaluationMoment", "EventOutcome", "Export", "Facet", "FigureState", "Grain", "Grounds", "InboundMessage",
-    "Left", "LeftBy", "Mailing", "Module", "OffReason", "Opportunity", "OptOut", "Organisation", "OutboxEntry",
-    "Outcome", "PaceState", "PlanState", "PlannedEmail", "Programme", "ProviderAccount", "ProviderCall",
-    "ProviderEvent", "RecipientSpace", "ResendRow", "ResendRun", "RowOutcome", "Rule", "RunState", "SavedView",
-    "Security", "SeenMark", "Segment", "SegmentMember", "Sender", "SenderTrial", "ServerAway", "Sighting",
-    "SmtpAccount", "SpaceVisit", "Stage", "StageChange", "Suppression", "Template", "TemplateFormat",
-    "TemplateVersion", "TrainingSession", "TrainingType", "TrialPhase", "TrialTrouble", "Trouble", "User",
+    "LeavingFile", "Left", "LeftBy", "Mailing", "Module", "OffReason", "Opportunity", "OptOut", "Organisation",
+    "OutboxEntry", "Outcome", "PaceState", "PlanState", "PlannedEmail", "Programme", "ProviderAccount", "ProviderCall",
+    "ProviderEvent", "RecipientSpace", "ResendRow", "ResendRun", "Retention", "RetentionWait", "RowOutcome",
+    "Rule", "RunState", "SavedView", "Security", "SeenMark", "Segment", "SegmentMember", "Sender", "SenderTrial",
+    "ServerAway", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange", "Suppression", "Template",
+    "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "TrialPhase", "TrialTrouble", "Trouble", "User",
     "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip

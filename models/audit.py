@@ -105,10 +105,13 @@ class AuditAction(Word):
     EXPORT_FETCHED = ("export_fetched", N_("Export téléchargé"), AuditGroup.EXPORTS)
     LIST_EXPORTED = ("list_exported", N_("Liste exportée"), AuditGroup.EXPORTS)
     ATTACHMENTS_DOWNLOADED = ("attachments_downloaded", N_("Pièces jointes téléchargées"), AuditGroup.EXPORTS)
+    PROOF_TAKEN = ("proof_taken", N_("Dossier de preuve téléchargé"), AuditGroup.EXPORTS)
     DOCUMENTS_TAKEN = ("documents_taken", N_("Documents téléchargés"), AuditGroup.EXPORTS)
     QUARANTINE_EXPORTED = ("quarantine_exported", N_("Quarantaine exportée"), AuditGroup.EXPORTS)
     AUDIT_EXPORTED = ("audit_exported", N_("Journal exporté"), AuditGroup.EXPORTS)
     # configuration
+    RETENTION_CHANGED = ("retention_changed", N_("Durée de conservation modifiée"), AuditGroup.SETTINGS)
+    CONTENT_ERASED = ("content_erased", N_("Contenus effacés par la règle de conservation"), AuditGroup.EMAILS)
     ORGANISATION_CHANGED = ("organisation_changed", N_("Organisme modifié"), AuditGroup.SETTINGS)
     LOOK_CHANGED = ("look_changed", N_("Logo ou couleur modifiés"), AuditGroup.SETTINGS)
     SENDER_CREATED = ("sender_created", N_("Expéditeur créé"), AuditGroup.SETTINGS)

@@ -202,7 +202,9 @@ class Email(Model):
 
 class EmailContent(Model):
     """The exact bytes of an e-mail, attachments cut out: `skeleton` is everything else, `cuts` says where the base64
-    of which blob goes back ([[offset, sha256], …], offsets into the skeleton, rising). mail.mime joins them."""
+    of which blob goes back ([[offset, sha256], …], offsets into the skeleton, rising). mail.mime joins them.
+
+    Once it is erased (`erased_at`, by a rule of `erased_years`) skeleton and cuts are empty; sha256 and size stay."""
 
     __tablename__ = "email_content"
 
@@ -214,10 +216,14 @@ class EmailContent(Model):
     sha256: Mapped[str] = mapped_column(Text, nullable=False)  # of the joined bytes
     size: Mapped[int] = mapped_column(Integer, nullable=False)  # of the joined bytes
     smtputf8: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    erased_years: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class Blob(Model):
-    """Bytes stored once by their sha256, on disk or S3. `media_type` is what the bytes are, sniffed, never claimed."""
+    """Bytes stored once by their sha256, on disk or S3. `media_type` is what the bytes are, sniffed, never claimed.
+
+    Since `erased_at` the row is all there is of it; what letters show from within (`in_letters`: a logo) never goes."""
 
     __tablename__ = "blob"
 
@@ -225,6 +231,8 @@ class Blob(Model):
     size: Mapped[int] = mapped_column(BigInteger, nullable=False)
     media_type: Mapped[str] = mapped_column(Text, nullable=False)
     created_at: Mapped[created]
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    in_letters: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("false"))
 
 
 class Attachment(Model):

@@ -97,3 +97,4 @@ class InboundMessage(Model):
     handled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     handled_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user.id", ondelete="SET NULL"))
     handled_note: Mapped[str] = mapped_column(Text, nullable=False, server_default="")
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # `raw` is empty since

@@ -61,6 +61,8 @@ LABELS: dict[str, str] = {
     "per_minute": N_("E-mails par minute"),
     "connections": N_("Connexions"),
     "message": N_("Message"),
+    "reports": N_("Rapports reçus"),
+    "years": N_("Conservation (années)"),
 }
 # columns, as `changed` names them (those of a session's modules are its dates)
 _COLUMNS: dict[str, str] = {

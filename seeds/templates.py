@@ -26,7 +26,7 @@ def keep(organisation: Organisation | None, accent: str, logo: bool = False) -> 
     )
     organisation.accent = accent
     if logo:
-        organisation.logo_sha256 = blobs.store(_logo(accent), "logo.png").sha256
+        organisation.logo_sha256 = blobs.store(_logo(accent), "logo.png", in_letters=True).sha256
         _history(organisation)
 
 

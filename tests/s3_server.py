@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import threading
 import time
 import uuid
@@ -19,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 REGION, KEY, SECRET = "eu-west-3", "TESTKEY", "the tests' own secret"
 _LISTED = 3
@@ -117,6 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "DELETE" and "uploadId" in asked:
             kept.uploads.pop(asked["uploadId"], None)
             return 204, b"", {}
+        if self.command == "POST" and "delete" in asked:
+            names = [unescape(found) for found in re.findall(r"<Key>(.*?)</Key>", body.decode())]
+            for one in names:
+                kept.objects.pop(one, None)
+            said = "".join(f"<Deleted><Key>{escape(one)}</Key></Deleted>" for one in names)
+            return 200, _xml("DeleteResult", said), {}
         if self.command == "GET" and asked.get("list-type") == "2":
             return 200, self._listed(asked), {}
         if self.command in ("GET", "HEAD"):

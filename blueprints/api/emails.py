@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -62,6 +63,7 @@ def get_email(email_id: str) -> Response:
         resends=[_relative(relative) for relative in found.resends],
         size=found.size,
         sha256=found.sha256,
+        content_erased_at=found.erased_at,
     )
     return answer(said)
 
@@ -72,6 +74,7 @@ def get_email(email_id: str) -> Response:
 def get_source(email_id: str) -> Response:
     """The message as it was sent, byte for byte (.eml)."""
     frozen = detail.frozen(organisation().id, _known(email_id)) or missing()
+    _not_erased(frozen.erased_at)
     response = Response(mime.join(frozen.skeleton, frozen.cuts), mimetype="message/rfc822")
     return download(response, f"{frozen.public_id}.eml")
 
@@ -83,6 +86,7 @@ def get_attachment(email_id: str, position: int) -> Response:
     """One attachment of an e-mail, by its position from 1."""
     known = position <= MOST_POSITION and detail.attachment(organisation().id, _known(email_id), position)
     file = known or missing()
+    _not_erased(file.erased_at)
     response = Response(blobs.open(file.sha256), mimetype=file.media_type)
     response.content_length = file.size
     return download(response, file.filename)
@@ -112,6 +116,11 @@ def _check_cursor(asked: HistoryFilter) -> None:
     if asked.cursor and cursors.read(asked.cursor, f"{asked.sort}/{asked.date_field}") is None:
         wrong = {"detail": "Not a cursor of this order.", "parameter": "cursor"}
         raise Problem(404, "There is no such page: take cursor from next_cursor, with the same sort.", [wrong])
+
+
+def _not_erased(erased_at: datetime | None) -> None:
+    if erased_at is not None:
+        raise Problem(410, "The content of this e-mail was erased by the organisation's rule of retention.")
 
 
 def _relative(relative: detail.Relative) -> RelativeShape:

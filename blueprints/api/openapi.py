@@ -40,6 +40,8 @@ _FILES: dict[tuple[str, str], dict[str, Any]] = {
 # operation → the statuses that only it answers with.
 _MORE: dict[str, tuple[int, ...]] = {
     "delete_export": (409,),
+    "get_source": (410,),
+    "get_attachment": (410,),
     "get_export_file": (206, 409, 410, 416),
 }
 _OPTIONAL_BODIES = ("post_resend", "post_export", "post_answered")

@@ -376,3 +376,6 @@ class EmailDetail(EmailShape):
     resends: list[RelativeShape]
     size: int | None = Field(description="Bytes of the whole message.")
     sha256: str | None = Field(description="Of the whole message: that of GET /emails/{id}/source.")
+    content_erased_at: Moment | None = Field(
+        description="Since when the rule of retention has left only the fingerprints of words and files."
+    )
