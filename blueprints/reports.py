@@ -14,6 +14,7 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from blueprints.downloads import download
+from blueprints.erased import gone
 from blueprints.support import allow, done, get_or_404, page
 from errors import UserMistake
 from extensions import db
@@ -121,6 +122,8 @@ def dismiss(public_id: str) -> Response:
 def evidence(public_id: str, number: int) -> Response:
     """The raw message behind a line of an e-mail's story."""
     found = _evidence(public_id, number)
+    if found.erased_at is not None:
+        gone(public_id, found.erased_at)
     return page("reports/evidence.html", found=found, text=_text(found), public_id=public_id, number=number)
 
 
@@ -129,6 +132,8 @@ def evidence(public_id: str, number: int) -> Response:
 def evidence_raw(public_id: str, number: int) -> Response:
     """Its bytes, to keep."""
     found = _evidence(public_id, number)
+    if found.erased_at is not None:
+        gone(public_id, found.erased_at)
     return download(Response(found.raw), f"{found.public_id}.eml", "message/rfc822")
 
 

@@ -137,14 +137,18 @@ def foresee(organisation_id: int, years: int) -> Foreseen:
 def change(organisation_id: int, years: int) -> bool:
     """Say how long from now on; a shorter rule erases nothing for a day (NOTICE). The caller commits. Returns whether
     it changed; waits for a batch that is being erased."""
-    of(organisation_id)
-    rule = _held(organisation_id)
+    rule = _held_or_new(organisation_id)
     if years not in YEARS or rule.years == years:
         return False
     if years < rule.years:
         rule.effective_at = max(rule.effective_at, _now() + NOTICE)
     rule.years = years
     return True
+
+
+def forget(organisation_id: int) -> None:
+    """Look at all e-mails again the next time: some were put into the past. The caller commits."""
+    _held_or_new(organisation_id).reached_at = None
 
 
 def erase_old(stop: Callable[[], bool] = lambda: False) -> int:
@@ -225,6 +229,11 @@ def _tell(organisation_id: int) -> None:
 def _held(organisation_id: int) -> Retention:
     locked = select(Retention).where(Retention.organisation_id == organisation_id).with_for_update()
     return db.session.scalars(locked.execution_options(populate_existing=True)).one()
+
+
+def _held_or_new(organisation_id: int) -> Retention:
+    of(organisation_id)
+    return _held(organisation_id)
 
 
 def _now() -> datetime:
