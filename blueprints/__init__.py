@@ -39,6 +39,7 @@ SITE_MAP = {
     "assistance": None,
     "emails": "/emails",
     "attachments": "/emails",
+    "proofs": "/emails",
     "quarantine_lists": None,  # before quarantine: its import is no address
     "quarantine": None,
     "reports": None,

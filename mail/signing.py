@@ -28,7 +28,7 @@ _SIGNED = (
 )  # fmt: skip
 # Said once more than they stand there, so that none can be added on the way (RFC 6376, 8.15).
 _OVERSIGNED = ("from", "reply-to", "to", "cc", "subject", "date", "message-id", "content-type")
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n")
+FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n")
 _WSP = re.compile(rb"[ \t]+")
 _WIDTH = 72
 
@@ -52,7 +52,7 @@ class Signer:
 
     def header(self, head: bytes, hashed: str) -> bytes:
         """The whole header, ending in CRLF, for the headers `head` and the body of that hash (base64)."""
-        fields = list(_FIELD.finditer(head))
+        fields = list(FIELD.finditer(head))
         names = [name for field in fields if (name := field[1].lower().decode("ascii", "replace")) in _SIGNED]
         listed = _listed(names)
         opening = (
@@ -73,7 +73,7 @@ def stamped(frozen: mime.Frozen, signer: Signer | None, read_blob: mime.ReadBlob
 
 def unsigned(frozen: mime.Frozen, read_blob: mime.ReadBlob = blobs.read) -> mime.Frozen:
     """The message without the signature that begins it."""
-    found = _FIELD.match(frozen.skeleton)
+    found = FIELD.match(frozen.skeleton)
     assert found is not None
     cut = found.end()
     cuts = [[offset - cut, sha256] for offset, sha256 in frozen.cuts]

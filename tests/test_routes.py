@@ -122,6 +122,7 @@ class World:
             "completeness": self.session, "opportunities": self.opportunity, "spaces": self.session,
             "documents": self.session, "evaluations": self.session, "programmes": self.programme,
             "contacts": self.learner, "todo": self.email, "emails": self.email, "attachments": self.email,
+            "proofs": self.email,
             "resending": self.email,
             "leaving": self.left,
             "quarantine": self.email if rule.rule.startswith("/emails/") else self.held, "assistance": self.email,
