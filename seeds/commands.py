@@ -20,6 +20,7 @@ from models import AuditAction, Organisation, Sender, User
 from models.words import ReturnPath, Role
 from people import accounts, audit
 from people import tokens as api_tokens
+from planning import retention
 from seeds import bulk, demo
 
 
@@ -76,6 +77,7 @@ def register(app: Flask) -> None:
 
             bulk.seed(organisation, sender, by, count, number=number, progress=progress)
             tallies.forget(organisation.id)
+            retention.forget(organisation.id)
             db.session.commit()
             line: dict[str, Any] = {"organisation": organisation.name, "emails": count}
             say(line | {"seconds": round(time.monotonic() - began, 1)})

@@ -26,6 +26,7 @@ from seeds import (
     documents,
     enclosed,
     finding,
+    keeping,
     mistyped,
     news,
     opportunities,
@@ -170,6 +171,7 @@ def _cassiopee(organisation: Organisation) -> None:
     news.keep(organisation, told, told_too, lambda run, one, at: _files("convocation", run, one, at))
     reasons.keep(organisation, examples, theirs_too, lambda run, one, at: _files("convocation", run, one, at))
     enclosed.keep(organisation, plans[7][0], trainers[1])
+    keeping.keep(organisation, customers[0])
     returns.wait(organisation)
 
 
