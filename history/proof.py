@@ -102,7 +102,7 @@ def as_json(proof: Proof, message_id: str, **more: Any) -> bytes:
             "recipient_name": row.recipient_name, "contact_id": row.contact_id, "subject": row.subject,
             "type": row.type, "training_session_id": row.session_id, "training_session": row.session_title,
             "status": row.status.value, "reason": row.reason.value if row.reason else None, "size": said.size,
-            "sha256": said.sha256,
+            "sha256": said.sha256, "content_erased_at": said.erased_at,
         },
         "attachments": [piece._asdict() for piece in proof.pieces],
         "facts": [

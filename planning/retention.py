@@ -85,13 +85,17 @@ INSERT INTO leaving_file (sha256) SELECT DISTINCT sha256 FROM attachment WHERE e
 ON CONFLICT DO NOTHING
 """)
 _FORESEEN = text(f"""
-WITH old AS (
+WITH listed AS MATERIALIZED (
+  (SELECT email.id FROM email
+   WHERE {_OLD} AND (email.created_at, email.id) > (coalesce(:at, '-infinity'::timestamptz), :id)
+   ORDER BY email.created_at, email.id LIMIT :most)
+  UNION
+  (SELECT email.id FROM retention_wait JOIN email ON email.id = retention_wait.email_id
+   WHERE retention_wait.organisation_id = :o AND {_OLD} LIMIT :most)
+), old AS (
   SELECT email.id, email.created_at, email.attachment_count, {_STAYS} AS stays
-  FROM email JOIN email_content ON email_content.email_id = email.id
-  WHERE {_OLD} AND erased_at IS NULL AND (
-    (email.created_at, email.id) > (coalesce(:at, '-infinity'::timestamptz), :id)
-    OR email.id IN (SELECT email_id FROM retention_wait WHERE organisation_id = :o))
-  ORDER BY email.created_at, email.id LIMIT :most
+  FROM listed JOIN email ON email.id = listed.id JOIN email_content ON email_content.email_id = email.id
+  WHERE erased_at IS NULL
 )
 SELECT stays, count(*), sum(attachment_count), min(created_at), max(created_at) FROM old GROUP BY stays
 """)

@@ -116,6 +116,11 @@ def test_nothing_of_it_is_given_by_any_way(client: Browser, cassiopee: House, go
     taken = client.get(f"{here}/attachments.zip")
     names = zipfile.ZipFile(io.BytesIO(taken.data)).namelist()
     assert names == ["MANQUE.txt"]
+    taken = client.get(f"{here}/proof.zip")
+    proof = zipfile.ZipFile(io.BytesIO(taken.data))
+    assert not [name for name in proof.namelist() if name.endswith((".eml", "Bilan.pdf"))]
+    told = next(proof.read(name) for name in proof.namelist() if name.endswith(".json")).decode()
+    assert '"content_erased_at": "2' in told and "0" * 64 in told
     taken = client.post("/emails/attachments.zip", data={"query": ""}, status=200)
     archive = zipfile.ZipFile(io.BytesIO(taken.data))
     assert sum(name.endswith("Bilan.pdf") for name in archive.namelist()) == 1
