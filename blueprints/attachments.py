@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from flask_login import current_user
 
-from blueprints.attached import files_of
+from blueprints.attached import about, files_of
 from blueprints.downloads import download, shown_in_place, streamed
 from blueprints.erased import gone
 from blueprints.support import allow, page
@@ -185,6 +185,7 @@ def _offer(scope: Scope, filter_: HistoryFilter, now: datetime, found: archive.W
     return page(
         "attachments/offer.html", status=status, found=found, most=archive.MOST_FILES,
         sentence=sentences.sentence(filter_, now, scope.zone), query=export_jobs.query_of(scope, filter_),
+        about=about(scope), training_session=scope.training_session,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from blueprints.attached import about
 from blueprints.own_origin import own_path
 from blueprints.support import allow, page
 from errors import UserMistake
@@ -176,16 +177,8 @@ def _offer(format_: Format, scope: Scope, query: str, mistake: UserMistake | Non
         said = _(export_jobs.NOT_ALLOWED)
     return page(
         "exports/new.html", status=422 if mistake else 200, format=format_, query=query, large=large, allowed=allowed,
-        said=said, sentence=sentences.sentence(filter_, now, scope.zone), about=_about(scope),
+        said=said, sentence=sentences.sentence(filter_, now, scope.zone), about=about(scope),
     )  # fmt: skip
-
-
-def _about(scope: Scope) -> str:
-    if scope.training_session is not None:
-        return _("Session : %(title)s", title=scope.training_session.title)
-    if scope.opportunity is not None:
-        return _("Opportunité : %(title)s", title=scope.opportunity.title)
-    return _("Contact : %(name)s", name=scope.contact.name) if scope.contact is not None else ""
 
 
 def _shown(exports: list[Export]) -> list[Shown]:
@@ -196,7 +189,7 @@ def _shown(exports: list[Export]) -> list[Shown]:
         key, filter_ = export_jobs.read_query(one.query)
         if key not in abouts:
             scope = export_jobs.scope_of(current_user.organisation, key)
-            abouts[key] = _about(scope) if scope else ""
+            abouts[key] = about(scope) if scope else ""
         sentence = sentences.sentence(filter_, one.created_at, current_user.organisation.timezone)
         shown.append(Shown(one, Format(one.format), abouts[key], sentence, _around(one, running), TONES[one.state]))
     return shown

@@ -80,8 +80,8 @@ def _blocks(proof: Proof, told: Told) -> list[dict[str, Any]]:
         ], ["auto", "1fr", "1fr"]),
     ]  # fmt: skip
     if proof.pieces:
-        blocks += [_heading(_("Pièces jointes")), _facts([
-            (f"{number}", f"{piece.filename}\n{size_filter(piece.size)}, SHA-256 {piece.sha256}")
+        blocks += [_heading(_("Pièces jointes et leur SHA-256")), _facts([
+            (f"{number}", f"{piece.filename} ({size_filter(piece.size)})\n{piece.sha256}")
             for number, piece in enumerate(proof.pieces, 1)
         ])]  # fmt: skip
     if told.log:
