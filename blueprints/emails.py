@@ -29,10 +29,12 @@ from blueprints.history_views import render_history
 from blueprints.own_origin import own_path
 from blueprints.support import allow, page, wants_partial
 from errors import Permanent
+from extensions import db, limiter
 from history import Scope, columns, detail, safe_html, short_links, views
-from i18n import _
+from i18n import _, ngettext
 from mail import links, look, mime
 from models.words import Permission
+from webhooks import pictures
 
 __all__ = ["blueprint", "render_history"]
 
@@ -81,10 +83,32 @@ def body(public_id: str) -> Response:
         safe = safe_html.from_text(said.text, stored.subject)
     else:
         safe = safe_html.nothing(_("Cet e-mail n'a pas de texte."))
-    response = make_response(str(safe.document))
-    response.headers["Content-Security-Policy"] = _BODY_POLICY
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return _shown(safe)
+
+
+@blueprint.post("/<public_id>/images")
+@allow(Permission.READ)
+@limiter.limit("60 per 10 minutes")
+def images(public_id: str) -> Response:
+    """The body once more, with the pictures that are elsewhere: their servers are asked, this once, because a person
+    pressed. A POST, so that no address leads anybody into it."""
+    stored = _frozen(public_id)
+    html = links.unwrapped(mime.shown(stored.skeleton).html or "")
+    db.session.rollback()  # nothing is held while strangers answer
+    elsewhere: list[str] = []
+    safe_html.from_html(html, found=elsewhere)
+    got = pictures.fetched(elsewhere)
+    safe = safe_html.from_html(html, stored.subject, _images(stored), got)
+    if not elsewhere:
+        safe = safe_html.with_note(safe, _("Cet e-mail ne montre aucune image distante."))
+    elif safe.blocked_images:
+        left = ngettext(
+            "%(num)s image distante n'est pas montrée : introuvable, trop lourde, trop lente ou pas en https.",
+            "%(num)s images distantes ne sont pas montrées : introuvables, trop lourdes, trop lentes ou pas en https.",
+            safe.blocked_images,
+        )
+        safe = safe_html.with_note(safe, left)
+    return _shown(safe)
 
 
 @blueprint.get("/<public_id>/source")
@@ -113,6 +137,13 @@ def changed() -> Response:
     )  # fmt: skip
     response = make_response(answer, 200 if again else 286)
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _shown(safe: safe_html.Safe) -> Response:
+    response = make_response(str(safe.document))
+    response.headers["Content-Security-Policy"] = _BODY_POLICY
+    response.headers["Cache-Control"] = "private, no-store"
     return response
 
 

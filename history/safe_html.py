@@ -58,8 +58,12 @@ class Safe:
     blocked_images: int
 
 
-def from_html(html: str, title: str = "", images: Mapping[str, str] | None = None) -> Safe:
-    """The e-mail's HTML, cleaned; its source where that takes too long. `images`: a data: address by Content-ID."""
+def from_html(
+    html: str, title: str = "", images: Mapping[str, str] | None = None, remote: Mapping[str, str] | None = None,
+    found: list[str] | None = None,
+) -> Safe:  # fmt: skip
+    """The e-mail's HTML, cleaned; its source where that takes too long. `images`: a data: address by Content-ID;
+    `remote`: one by the address of an image that is elsewhere. `found` gets the addresses of those left out."""
     if too_heavy(html):
         return from_text(html, title)
     blocked = 0
@@ -76,6 +80,10 @@ def from_html(html: str, title: str = "", images: Mapping[str, str] | None = Non
             return (images or {}).get(value[4:].strip("<>"))
         if _DATA_IMAGE.fullmatch(value):
             return value
+        if remote and value in remote:
+            return remote[value]
+        if found is not None:
+            found.append(value)
         blocked += 1
         return None
 
@@ -98,6 +106,13 @@ def from_text(text: str, title: str = "") -> Safe:
 def _plain_styles(value: str) -> str:
     kept = [part.strip() for part in value.split(";") if part.strip() and not _FETCHES.search(part)]
     return ";".join(kept)
+
+
+def with_note(safe: Safe, sentence: str) -> Safe:
+    """The same with a sentence of ours above it."""
+    note = Markup('<p style="margin:0 0 12px;padding:6px 10px;background:#eef2f6">{}</p>').format(sentence)
+    # str: of a Markup it would escape what is put in
+    return Safe(Markup(str(safe.document).replace("<body>", f"<body>{note}", 1)), safe.blocked_images)
 
 
 def nothing(sentence: str) -> Safe:

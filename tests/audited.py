@@ -24,6 +24,7 @@ QUIET = {
     "start.kept": "how far one's own first steps are",
     "start.close": "how far one's own first steps are",
     "auth.digest": "whether one gets the morning's summary oneself",
+    "emails.images": "a look: pictures are fetched and shown, nothing is kept",
     "answers.answer": "the recipient's own act: kept with its moment in the evaluation",
     "answers.confirm": "the recipient's own act: kept with its moment in the evaluation",
     "leaving.leave": "the recipient's own act: kept as an opt-out with its moment",

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "i18n": LEAVES, "extensions": LEAVES, "models": BASE,
     "metrics": BELOW, "documents": BELOW, "mail": BELOW | {"documents"},
     "planning": BELOW | {"documents", "mail", "people", "history"},
-    "history": BELOW | {"documents"}, "people": BELOW, "webhooks": BELOW | {"mail", "history"},
+    "history": BELOW | {"documents"}, "people": BELOW, "webhooks": BELOW | {"documents", "mail", "history"},
     "jobs": DEEP, "blueprints": DEEP, "cli": DEEP,
 }  # fmt: skip
 ANYTHING = {"app", "worker", "local", "seeds", "tests", "bench", "migrations", "tools", "docs"}

@@ -1,4 +1,5 @@
-"""One POST to a receiver, and what came of it: never longer than the time given, never elsewhere than checked.
+"""One POST to a receiver (or GET of a stranger's picture), and what came of it: never longer than the time given,
+never elsewhere than checked.
 
 The name is resolved once and the socket opened to the checked address itself, with the name in Host, SNI and the
 certificate's check. No redirect is followed, no proxy asked, no cookie kept; at most 64 KB of an answer are read and
@@ -75,7 +76,44 @@ def post(
         return _none(Trouble.UNREACHABLE, began, error.strerror or "")
     finally:
         if line is not None:
-            line.close()
+            line.end()
+
+
+def get(
+    target: Target, headers: Mapping[str, str], *, seconds: float, most: int, loopback: bool, context: ssl.SSLContext
+) -> bytes | None:  # fmt: skip
+    """What lies there, of `most` bytes at most, within `seconds`; None for any other answer than that, a redirect too.
+    Never raises for what the other side does."""
+    deadline = time.monotonic() + seconds
+    line: _Socket | None = None
+    try:
+        line = _connect(target, loopback, context, deadline)
+        response = _asked(target, line, "GET", headers)
+        if response.status != 200:
+            return None
+        got = b""
+        while len(got) <= most and (piece := response.read1(65536)):
+            got += piece
+        return got if len(got) <= most else None
+    except (Refused, http.client.HTTPException, ValueError, OSError):
+        return None
+    finally:
+        if line is not None:
+            line.end()
+
+
+def _asked(
+    target: Target, line: _Socket, method: str, headers: Mapping[str, str], body: bytes | None = None
+) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection(target.host, target.port)
+    connection.sock, connection.auto_open = line, 0  # type: ignore[assignment]
+    connection.putrequest(method, target.path, skip_host=True, skip_accept_encoding=True)
+    length = {} if body is None else {"Content-Length": str(len(body))}
+    said = {"Host": target.name, **length, "Accept-Encoding": "identity", "Connection": "close"}
+    for name, value in {**said, **headers}.items():
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    return connection.getresponse()
 
 
 def _connect(target: Target, loopback: bool, context: ssl.SSLContext, deadline: float) -> _Socket:
@@ -106,15 +144,7 @@ def _connect(target: Target, loopback: bool, context: ssl.SSLContext, deadline: 
 def _ask(
     target: Target, line: _Socket, headers: Mapping[str, str], body: bytes, began: float, deadline: float
 ) -> Answer:
-    connection = http.client.HTTPConnection(target.host, target.port)
-    connection.sock, connection.auto_open = line, 0  # type: ignore[assignment]
-    connection.putrequest("POST", target.path, skip_host=True, skip_accept_encoding=True)
-    said = {"Host": target.name, "Content-Length": str(len(body)), "Accept-Encoding": "identity",
-            "Connection": "close"}  # fmt: skip
-    for name, value in {**said, **headers}.items():
-        connection.putheader(name, value)
-    connection.endheaders(body)
-    response = connection.getresponse()
+    response = _asked(target, line, "POST", headers, body)
     words = _words(response)
     trouble = None
     if not 200 <= response.status < 300:
@@ -159,6 +189,10 @@ class _Socket:
         return io.BufferedReader(_Reader(self._raw, self._deadline))
 
     def close(self) -> None:
+        """http.client closes its socket once it has the head of an answer that ends the connection: the body is still
+        to be read from it."""
+
+    def end(self) -> None:
         self._raw.close()
 
 

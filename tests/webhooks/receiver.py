@@ -33,6 +33,7 @@ class Receiver:
     certificate: tuple[Path, Path] | None = None
     received: list[Received] = field(default_factory=list)
     connections: int = 0
+    files: dict[str, bytes] = field(default_factory=dict)  # what it gives, by the address's last word
     server_names: list[str | None] = field(default_factory=list)
 
     def __enter__(self) -> Receiver:
@@ -108,6 +109,12 @@ class Receiver:
         elif behaviour == "big":
             with contextlib.suppress(OSError):
                 line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n" + b"\xff\x00ab" * 12_500_000)
+        elif behaviour in self.files:
+            held = self.files[behaviour]
+            with contextlib.suppress(OSError):  # the head by itself, as many servers send it
+                line.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(held)}\r\nConnection: close\r\n\r\n".encode())
+                self._over.wait(0.1)
+                line.sendall(held)
         else:
             code, more = _PLAIN.get(behaviour, (0, ""))
             if failing := re.fullmatch(r"fail(\d+)", behaviour):

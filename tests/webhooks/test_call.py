@@ -25,6 +25,11 @@ def ask(url: str, seconds: float = 1.0, context: ssl.SSLContext = PLAIN, loopbac
     )
 
 
+def test_words_that_come_after_the_head_are_heard() -> None:
+    with Receiver(files={"late": b"no such event"}) as receiver:
+        assert ask(receiver.url("late"), seconds=30).words == "no such event"
+
+
 @pytest.mark.parametrize(
     ("behaviour", "code", "trouble", "words"),
     [
