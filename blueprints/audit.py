@@ -17,6 +17,7 @@ from flask import Blueprint, Response, abort, current_app, request, stream_with_
 from flask_login import current_user
 
 from blueprints.support import allow, page
+from history import export_jobs, sentences
 from history.export_cells import Format, defused
 from history.periods import read_day
 from i18n import _
@@ -55,7 +56,7 @@ def index() -> Response:
     found = audit_log.page(organisation, asked, request.args.get("cursor"))
     ids = [one for line in found.rows for one in (line.subject, *line.also[:_SHOWN]) if one]
     response = page(
-        "audit/index.html", "audit/_list.html", found=found, asked=asked, kept=_kept(asked), said=audit_words.said,
+        "audit/index.html", "audit/_list.html", found=found, asked=asked, kept=_kept(asked), said=_said,
         named=audit_log.named(organisation, ids), people=audit_log.people(organisation), groups=list(AuditGroup),
         actions=list(AuditAction), api=audit_log.API, where=_where, shown=_SHOWN,
         total=audit_log.count(organisation, asked), most=audit_log.MOST_COUNTED,
@@ -64,6 +65,23 @@ def index() -> Response:
     )  # fmt: skip
     response.headers["HX-Push-Url"] = url_for("audit.index", **_kept(asked))
     return response
+
+
+# What takes rows of the history away: its question is said in words.
+_OF_THE_HISTORY = frozenset({
+    AuditAction.LIST_EXPORTED, AuditAction.EXPORT_ASKED, AuditAction.ATTACHMENTS_DOWNLOADED,
+    AuditAction.BULK_RESEND_STARTED,
+})  # fmt: skip
+
+
+def _said(line: Any) -> list[tuple[str, str]]:
+    """What a line says in words, the question of an export as the list says it."""
+    query = line.data.get("query")
+    if not query or line.action not in _OF_THE_HISTORY:
+        return audit_words.said(line)
+    question = sentences.sentence(export_jobs.read_query(query)[1], line.at, current_user.organisation.timezone)
+    label = _(audit_words.LABELS["query"])
+    return [(name, question if (name, value) == (label, query) else value) for name, value in audit_words.said(line)]
 
 
 def _where(named: Named | None, public_id: str) -> str:
@@ -152,7 +170,7 @@ def _cells(line: Any) -> list[str]:
 
 
 def _cells_for_people(line: Any, zone: ZoneInfo) -> list[str]:
-    said = " ; ".join(f"{name} : {value}" if value else name for name, value in audit_words.said(line))
+    said = " ; ".join(f"{name} : {value}" if value else name for name, value in _said(line))
     return [f"{line.at.astimezone(zone):%d/%m/%Y %H:%M:%S}", line.who, _(line.action.label), line.subject,
             " ".join(line.also), _(line.channel.label), line.token_prefix, line.address, said]  # fmt: skip
 

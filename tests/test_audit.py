@@ -378,3 +378,15 @@ def test_a_secret_or_password_is_never_written(client: Browser, cassiopee: House
     assert [action for action, _subject in told] == ["token_created", "user_created", "password_reset"]
     assert secret and secret not in str([line.__dict__ for line in lines()])
     assert user.password_hash not in str([line.data for line in lines()])
+
+
+def test_the_question_of_an_export_is_said_in_words(client: Browser, cassiopee: House) -> None:
+    client.sign_in(cassiopee.manager).get("/emails?status=error&format=csv")
+    client.get("/settings/audit?action=list_exported")
+    (line,) = client.html.xpath("//*[@id='audit-list']//tbody/tr")
+    said = " ".join(line.text_content().split())
+    assert "En erreur" in said and "status=" not in said
+    exported = client.get("/settings/audit?action=list_exported&format=csv-excel").get_data().decode("utf-8-sig")
+    assert "En erreur" in exported and "status=" not in exported
+    program = client.get("/settings/audit?action=list_exported&format=json").get_json()
+    assert program[0]["data"]["query"] == "status=error"
