@@ -59,8 +59,8 @@ def english() -> GNUTranslations:
 
 def language() -> str:
     """The page's language: the person's choice, then their account's, then the browser's, then French."""
-    if "language" in g:
-        return g.language
+    if (known := g.get("language")) is not None:  # asked for fifty times a page
+        return str(known)
     chosen = None
     if has_request_context():
         chosen = session.get("language")

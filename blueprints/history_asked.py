@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -53,7 +53,7 @@ class Asked:
 
     def address(self, other: HistoryFilter, **extra: str) -> str:
         """The address of another question in the same place."""
-        return f"{self.path}?{query}" if (query := urlencode(self.pairs(other, **extra))) else self.path
+        return f"{self.path}?{query}" if (query := _encoded(tuple(self.pairs(other, **extra)))) else self.path
 
     def pairs(self, other: HistoryFilter, **extra: str) -> list[tuple[str, str]]:
         """The query of that address."""
@@ -71,6 +71,11 @@ class Asked:
         """Another question here, its words kept where they are to stay out of addresses. The caller commits."""
         link = short_links.keep(current_user, other, self.link) if self.discreet else None
         return replace(self, filter=other, link=link)
+
+
+@lru_cache(maxsize=1024)
+def _encoded(pairs: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(pairs)  # a page says a dozen addresses, most of them those of the page before
 
 
 def of_request(scope: Scope, opened: SavedView | None = None) -> Asked:

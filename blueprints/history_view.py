@@ -172,13 +172,14 @@ class View:
 
     def _pick(self, oob: bool) -> Markup:
         link = self.asked.link if self.asked.discreet else None
+        may = current_user.may
         holes = {
             "query": self.selected_from, "page": ",".join([row.public_id for row in self.rows]),
             "count": self.count_sentence, "link": link.public_id if link else "",
         }  # fmt: skip
         return kept(
             "history/_select.html", holes, rows=len(self.rows), all=bool(self.page.previous or self.page.next), oob=oob,
-            formats=tuple(export_formats()), allowed=tuple(p for p in Permission if current_user.may(p)),
+            formats=tuple(export_formats()), allowed=tuple([p for p in Permission if may(p)]),
             discreet=self.asked.discreet, linked=link is not None,
         )  # fmt: skip
 

@@ -27,6 +27,7 @@ MOST_VALUES = 40
 MOST_NUMBERS = LIMITS[-1]  # a page's worth; an address holds no more
 _TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _THREE = re.compile(r"[^\W_]{3}")
+_QUEUED = tuple(one.value for one in QUEUED)
 _SESSION_ID, _CONTACT_ID = re.compile(r"S-[0-9a-z]{1,20}"), re.compile(r"C-[0-9a-z]{1,20}")
 _EMAIL_ID = re.compile(r"E-[0-9a-zA-Z]{1,20}")
 _SEGMENT_ID = re.compile(r"G-[0-9a-z]{1,20}")
@@ -92,11 +93,11 @@ class HistoryFilter:
             segment=_matching(_SEGMENT_ID, args.get("segment", "").strip()),
             sender=_text(args.get("sender", "")).lower(),
             by=_text(args.get("by", "")).lower(),
-            reason=tuple(reason.value for reason in Reason if reason.value in args.getlist("reason")),
+            reason=_reasons(args.getlist("reason")),
             operator=_domain(args.get("operator", "")),
             resent=_one_of(args.get("resent", ""), ("yes", "no")),
             treated=_one_of(args.get("treated", ""), ("yes", "no")),
-            queue=_one_of(args.get("queue", ""), tuple(one.value for one in QUEUED)),
+            queue=_one_of(args.get("queue", ""), _QUEUED),
             number=_numbers(args.getlist("number")),
             learners=args.get("learners", "") == "yes",
             sort=_one_of(args.get("sort", ""), ("date",)) or "-date",
@@ -201,6 +202,8 @@ def is_short(part: str) -> bool:
 
 def _text(raw: str) -> str:
     """One line of at most LONGEST_TEXT characters; empty when it holds neither letter nor digit."""
+    if not raw:
+        return ""
     text = " ".join(raw.replace("\0", " ").encode("utf-8", "ignore").decode().split())[:LONGEST_TEXT].strip()
     return text if any(c.isalnum() for c in text) else ""
 
@@ -215,6 +218,8 @@ def _matching(pattern: re.Pattern[str], raw: str) -> str:
 
 def _domain(raw: str) -> str:
     """The domain as addresses keep it, lower-case ASCII: what follows the @, Élan.example → xn--lan-9la.example."""
+    if not raw:
+        return ""
     text = _text(raw).lower().rpartition("@")[2].strip(".")
     try:
         text = text.encode("idna").decode()
@@ -229,9 +234,15 @@ def _member(words: Any, raw: str) -> Any:
 
 def _statuses(raw: list[str]) -> tuple[str, ...]:
     """Known codes, groups first; a status that its group already holds is dropped."""
+    if not raw:
+        return ()
     groups = [group for group in StatusGroup if group.value in raw]
     held = {status for group in groups for status in group.statuses}
     return (*(g.value for g in groups), *(s.value for s in Status if s.value in raw and s not in held))
+
+
+def _reasons(raw: list[str]) -> tuple[str, ...]:
+    return tuple(reason.value for reason in Reason if reason.value in raw) if raw else ()
 
 
 def _types(raw: list[str]) -> tuple[str, ...]:

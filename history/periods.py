@@ -89,6 +89,8 @@ def midnight(day: date, zone: str) -> datetime:
 def read_day(text: str) -> date | None:
     """2026-11-22 or 22/11/2026, between 1900 and 2199; None for anything else."""
     text = text.strip()[:10]
+    if not text:  # refusing it twice takes as long as the rest of an empty question
+        return None
     for pattern in ("%Y-%m-%d", "%d/%m/%Y"):
         try:
             day = datetime.strptime(text, pattern).date()
