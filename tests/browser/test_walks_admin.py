@@ -104,6 +104,7 @@ def test_each_cause_takes_three_clicks(visit: Any, mended: Callable[[], None]) -
     assert violations(page) == []
     page.set_viewport_size({"width": 390, "height": 844})
     one.fits()
+    assert page.locator("input[type=email]").evaluate("box => box.offsetWidth") > 300  # as wide as the phone
     page.locator("input[type=email]").fill("nuit2.recu@courrier.example")
     page.get_by_role("button", name="Corriger et renvoyer").click()
     page.wait_for_url("**/todo")
