@@ -93,19 +93,25 @@ def images(public_id: str) -> Response:
     """The body once more, with the pictures that are elsewhere: their servers are asked, this once, because a person
     pressed. A POST, so that no address leads anybody into it."""
     stored = _frozen(public_id)
-    html = links.unwrapped(mime.shown(stored.skeleton).html or "")
+    said = mime.shown(stored.skeleton)
+    html = links.unwrapped(said.html or "")
+    found: list[str] = []
     db.session.rollback()  # nothing is held while strangers answer
-    elsewhere: list[str] = []
-    safe_html.from_html(html, found=elsewhere)
+    safe_html.from_html(html, found=found)
+    elsewhere = [url for url in dict.fromkeys(found) if not pictures.ours(url)]
     got = pictures.fetched(elsewhere)
-    safe = safe_html.from_html(html, stored.subject, _images(stored), got)
+    missing = len(elsewhere) - len(got)
+    safe = (
+        safe_html.from_html(html, stored.subject, _images(stored), got) if html
+        else safe_html.from_text(said.text or "", stored.subject)
+    )  # fmt: skip
     if not elsewhere:
         safe = safe_html.with_note(safe, _("Cet e-mail ne montre aucune image distante."))
-    elif safe.blocked_images:
+    elif missing:
         left = ngettext(
             "%(num)s image distante n'est pas montrée : introuvable, trop lourde, trop lente ou pas en https.",
             "%(num)s images distantes ne sont pas montrées : introuvables, trop lourdes, trop lentes ou pas en https.",
-            safe.blocked_images,
+            missing,
         )
         safe = safe_html.with_note(safe, left)
     return _shown(safe)

@@ -33,7 +33,8 @@ def fetched(urls: Iterable[str]) -> dict[str, str]:
     targets = {url: target for url in list(dict.fromkeys(urls))[:MOST] if (target := _target(url))}
     if not targets:
         return {}
-    context, deadline = call.context_for(config.webhook_ca_file), time.monotonic() + SECONDS
+    ca_file = str(config.webhook_ca_file) if config.webhook_ca_file else None
+    context, deadline = call.context_for(ca_file), time.monotonic() + SECONDS
 
     def one(target: Target) -> bytes | None:
         left = deadline - time.monotonic()
@@ -55,14 +56,25 @@ def fetched(urls: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def ours(url: str) -> bool:
+    """Whether it is at our own address, as the open pixel is."""
+    try:
+        return _place(url) == _place(settings().base_url)
+    except ValueError:  # of a port, of brackets
+        return False
+
+
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url.strip())
+    return (parts.hostname or "").removesuffix("."), parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def _target(url: str) -> Target | None:
     """Where to ask; None for what is not asked for."""
     config = settings()
     try:
         target = addresses.read(url, config.webhook_loopback)
-        own = urlsplit(config.base_url)
-        ours = (target.host, target.port) == (own.hostname, own.port or (443 if own.scheme == "https" else 80))
-    except (UserMistake, ValueError):
+    except UserMistake:
         return None
     here = not target.https or config.webhook_loopback  # http is read() only on this machine, in a demo
-    return None if ours or (target.port != 443 and not here) else target
+    return None if ours(url) or (target.port != 443 and not here) else target

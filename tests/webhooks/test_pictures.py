@@ -10,7 +10,10 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
+import mail
+from extensions import db
 from history import safe_html
+from mail.compose import Draft
 from tests.client import Browser
 from tests.conftest import House
 from tests.history.making import make_email
@@ -77,7 +80,9 @@ def test_there_are_bounds(elsewhere: Receiver, monkeypatch: pytest.MonkeyPatch) 
 def test_a_person_presses_and_sees_them_this_once(
     client: Browser, cassiopee: House, boreale: House, elsewhere: Receiver
 ) -> None:
-    html = f'<p>Bonjour</p><img src="{elsewhere.url("a.png")}"><img src="{elsewhere.url("drawing.svg")}">'
+    pixel = "http://localhost/t/o/abc.gif"  # where the house is in tests: its own pixel counts as no picture
+    urls = (elsewhere.url("a.png"), elsewhere.url("drawing.svg"), pixel)
+    html = "<p>Bonjour</p>" + "".join(f'<img src="{url}">' for url in urls)
     email = make_email(cassiopee, html=html)
     client.sign_in(cassiopee.staff)
     here = f"/emails/{email.public_id}"
@@ -108,6 +113,12 @@ def test_a_letter_without_any_says_so(client: Browser, cassiopee: House) -> None
     client.sign_in(cassiopee.staff)
     said = client.post(f"/emails/{email.public_id}/images", status=200).get_data(as_text=True)
     assert "aucune image distante" in said and "Bonjour" in said
+    draft = Draft("a@example.org", "A", None, None, "free", "S", "", "Le texte seul\n")
+    house = {"organisation": cassiopee.organisation, "sender": cassiopee.sender}
+    (plain,) = mail.post([draft], **house, by=None, request_key="k")
+    db.session.commit()
+    said = client.post(f"/emails/{plain.public_id}/images", status=200).get_data(as_text=True)
+    assert "aucune image distante" in said and "Le texte seul" in said
 
 
 def test_what_is_shown_is_the_picture_and_never_its_address() -> None:
