@@ -80,8 +80,9 @@ def _said(line: Any) -> list[tuple[str, str]]:
     if not query or line.action not in _OF_THE_HISTORY:
         return audit_words.said(line)
     question = sentences.sentence(export_jobs.read_query(query)[1], line.at, current_user.organisation.timezone)
-    label = _(audit_words.LABELS["query"])
-    return [(name, question if (name, value) == (label, query) else value) for name, value in audit_words.said(line)]
+    label = audit_words.LABELS["query"]
+    own = (_(label), query)
+    return [(name, question if (name, value) == own else value) for name, value in audit_words.said(line)]
 
 
 def _where(named: Named | None, public_id: str) -> str:
