@@ -45,6 +45,7 @@ class Way:
     sender: str = ""
     text: list[Piece] = field(default_factory=list)
     files: list[FileChange] = field(default_factory=list)
+    compared: bool = True  # the text of the first time is there
 
     @property
     def differs(self) -> bool:
@@ -67,6 +68,7 @@ def foreseen(email: Email, to: str, by: User) -> dict[Mode, Way]:
     try:
         made = anew.foresee(email, to, by)
         _compare(ways[Mode.ANEW], email, content, made)
+        ways[Mode.ANEW].compared = content is not None
     except UserMistake as mistake:
         ways[Mode.ANEW].why_not = _(mistake.message, **mistake.values)
     return ways
