@@ -54,6 +54,6 @@ __all__ = [
     "ProviderEvent", "RecipientSpace", "ResendRow", "ResendRun", "Retention", "RetentionWait", "RowOutcome",
     "Rule", "RunState", "SavedView", "Security", "SeenMark", "Segment", "SegmentMember", "Sender", "SenderTrial",
     "ServerAway", "Sighting", "SmtpAccount", "SpaceVisit", "Stage", "StageChange", "Suppression", "Template",
-    "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "TrialPhase", "TrialTrouble", "Trouble", "User",
-    "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
+    "TemplateFormat", "TemplateVersion", "TrainingSession", "TrainingType", "TrialPhase", "TrialTrouble", "Trouble",
+    "User", "WebhookDelivery", "WebhookEndpoint", "WebhookTry",
 ]  # fmt: skip
