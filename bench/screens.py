@@ -62,6 +62,9 @@ STATES = (
     State("no session found", "sessions.index", "?q=nothing-of-that-name"),
     State("nobody found", "contacts.index", "?q=nobody-at-all"),
     State("nothing to treat", "todo.index", "?who=mine"),
+    State("corrections of a cause", "todo.index", "/corrections?cause=user_unknown&domain=courrier.example"),
+    State("what a rule would erase", "settings.index", "/retention?years=1"),
+    State("an erased e-mail", "emails.index", "?subject=Bilan", ("tbody .expand",)),
     State("no such page", "dashboard.home", "no/such/page"),
 )
 
@@ -118,6 +121,7 @@ def picture(page: Page, file: Path, state: State | None = None) -> str:
             return f"not shown at this width: {click}"
         target.click()
         page.wait_for_timeout(350)
+        page.wait_for_function("!document.querySelector('.htmx-request')")
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     tall = min(page.evaluate("document.documentElement.scrollHeight"), 2600)
     size = page.viewport_size or {"width": 1440, "height": 900}

@@ -18,8 +18,8 @@ from tests.browser.house import ROOT
 
 KEPT = ROOT / "tests" / "browser" / "looks"
 SEEN = ROOT / "test-results" / "looks"
-SECTIONS = ("statuses", "buttons", "notices", "forms", "data", "tables", "history")
-PHONE = ("data", "tables", "history")  # those that are laid out anew
+SECTIONS = ("statuses", "buttons", "notices", "forms", "data", "tables", "charts", "history")
+PHONE = ("data", "tables", "charts", "history")  # those that are laid out anew
 PLACES = (("light", 1024), ("dark", 1024), ("light", 390))
 MOST = 0.002  # of the cells, which may differ: less than an icon of a small section
 _HIDE = """() => {
