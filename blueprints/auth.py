@@ -1,4 +1,4 @@
-"""Signing in and out, one's own password, and the two preferences of every page (language, theme).
+"""Signing in and out, one's own password, and preferences (language, theme, a key, the digest).
 
 Tries are limited per account and per address of the network (RELIABILITY X13). The account's limit holds for
 strange browsers only: one that has signed in before carries a signed mark and is counted by itself, so nobody
@@ -144,7 +144,10 @@ def account() -> AnyResponse:
             return redirect(url_for("auth.account"), 303)
         form.current.errors = [_("Ce n'est pas votre mot de passe actuel.")]
     status = _WRONG if request.method == "POST" else 200
-    return page("auth/account.html", status=status, form=form, digest=accounts.wants_digest(current_user))
+    slash = request.cookies.get("slash") != "off"
+    return page(
+        "auth/account.html", status=status, form=form, digest=accounts.wants_digest(current_user), slash=slash
+    )
 
 
 @blueprint.post("/account/digest")
@@ -179,6 +182,22 @@ def theme() -> AnyResponse:
     if chosen in ("light", "dark", "auto"):
         secure = current_app.config["SESSION_COOKIE_SECURE"]
         response.set_cookie("theme", chosen, max_age=365 * 86400, samesite="Lax", secure=secure, httponly=True)
+    return response
+
+
+@blueprint.post("/account/keys")
+@allow(Permission.READ)
+def keys() -> AnyResponse:
+    """Whether "/" alone goes to the search, in this browser (WCAG 2.1.4): who speaks to a computer turns it off."""
+    response = redirect(url_for("auth.account"), 303)
+    off = request.form.get("slash") != "1"
+    if off:
+        flash(_("La touche « / » ne sert plus qu'à écrire. Ctrl-K ouvre la recherche."), "success")
+    else:
+        flash(_("La touche « / » mène à la recherche."), "success")
+    # read by static/js/app.js and search.js: nothing secret
+    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    response.set_cookie("slash", "off" if off else "on", max_age=365 * 86400, samesite="Lax", secure=secure)
     return response
 
 

@@ -20,6 +20,7 @@ WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 QUIET = {
     "auth.language": "one's own language",
     "auth.theme": "one's own colours: a cookie",
+    "auth.keys": "one's own key: a cookie",
     "start.later": "how far one's own first steps are",
     "start.kept": "how far one's own first steps are",
     "start.close": "how far one's own first steps are",

@@ -147,3 +147,28 @@ def test_nothing_leaves_this_machine():
 def test_a_wrong_setting_is_named():
     with pytest.raises(config.WrongSetting, match="MAIL_CA_FILE"):
         config.read({"MAIL_CA_FILE": "/no/such/file.pem", "SECRET_KEY": "x" * 32})
+
+
+def papers() -> list[Path]:
+    """What people read: the README, the changes, everything under docs."""
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_links_and_pictures_of_the_papers_lead_somewhere() -> None:
+    lost = []
+    for paper in papers():
+        said = re.sub(r"```.*?```|`[^`]*`", "", paper.read_text(), flags=re.DOTALL)
+        for way in re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"", said):
+            path = (way[0] or way[1]).partition("#")[0]
+            if path and "://" not in path and not (paper.parent / path).exists():
+                lost.append(f"{paper.relative_to(ROOT)}: {path}")
+    assert not lost, lost
+
+
+def test_every_package_stands_in_the_picture_of_the_architecture() -> None:
+    picture = (ROOT / "docs" / "architecture.svg").read_text()
+    layers = (ROOT / "docs" / "architecture.md").read_text()
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench", "local", "seeds", "tools"}
+    assert {"blueprints", "history", "mail", "planning"} <= packages
+    assert not [name for name in packages if not re.search(rf"\b{name}\b", picture)]
+    assert not [name for name in packages if f"`{name}/`" not in layers]

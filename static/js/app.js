@@ -122,11 +122,11 @@
     countSelected();
   });
 
-  // Keys: "/" goes to the search box, Escape closes the nearest open thing and gives the focus back.
+  // Keys: "/" goes to the search box (unless the account's page turned it off), Escape closes the nearest open thing and gives the focus back.
   on("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     const search = $("[data-search]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && search) {
+    if (event.key === "/" && !document.cookie.includes("slash=off") && !typing && !event.ctrlKey && !event.metaKey && search) {
       event.preventDefault();
       search.focus();
       search.select();

@@ -8,7 +8,8 @@
     if (!box) return;
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     const chord = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k";
-    const slash = event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !document.querySelector("[data-search]");
+    const off = document.cookie.includes("slash=off"); // the account's page
+    const slash = event.key === "/" && !off && !typing && !event.ctrlKey && !event.metaKey && !document.querySelector("[data-search]");
     if ((chord || slash) && (box.open || !document.querySelector("dialog[open]"))) {
       event.preventDefault();
       if (!box.open) box.showModal();

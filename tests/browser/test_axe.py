@@ -1,4 +1,4 @@
-"""axe finds nothing on any page, light and dark, French and English; and every page fits a phone.
+"""axe finds nothing on any page nor in any state, light and dark, French and English; and every page fits a phone.
 
 Colours do not depend on the language nor names on the theme: light French gets every rule, dark the contrast, English
 every rule but the contrast.
@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Page
+
+from bench.screens import STATES, endpoint_of
 
 AXE = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
 _RUN = """options => axe.run(document, {resultTypes: ['violations'], iframes: false, preload: false, ...options}).then(
@@ -131,6 +134,26 @@ def test_every_page_is_clean(visit, language):
     one.page.locator(".form-actions button[name=step][value=preview]").click()
     one.page.locator(".letter").wait_for()
     found += check(one, "preview", language)
+    assert not found, "\n".join(found)
+
+
+def test_every_state_is_clean(visit, app: Flask):
+    """What `bench.screens` pictures in a state: nothing found, a refused form, unfolded menus, opened rows."""
+    one, adapter = visit("admin"), app.url_map.bind("localhost")
+    one.expected += ("404", "422")
+    page, found, names = one.page, [], places(one)
+    paths: dict[str | None, str] = {}
+    for path in PAGES:
+        where = path.format(**names)
+        paths.setdefault(endpoint_of(adapter, where.partition("?")[0]), where.partition("?")[0])
+    for state in STATES:
+        page.goto(one.house.url + paths[state.at] + state.more)
+        for click in state.clicks:
+            if not page.locator(click).first.is_visible():  # only a phone has it
+                page.set_viewport_size({"width": 390, "height": 844})
+            page.locator(click).first.click()
+            page.wait_for_load_state("networkidle")
+        found += check(one, state.name, "fr")
     assert not found, "\n".join(found)
 
 
