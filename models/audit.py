@@ -134,7 +134,7 @@ class AuditAction(Word):
     TEMPLATE_DELETED = ("template_deleted", N_("Modèle supprimé"), AuditGroup.SETTINGS)
     TEMPLATE_RESTORED = ("template_restored", N_("Version d'un modèle rétablie"), AuditGroup.SETTINGS)
     TEMPLATES_ADDED = ("templates_added", N_("Modèles ajoutés"), AuditGroup.SETTINGS)
-    AUTOMATIONS_CHANGED = ("automations_changed", N_("E-mails automatiques réglés"), AuditGroup.SETTINGS)
+    AUTOMATIONS_CHANGED = ("automations_changed", N_("Envois automatiques réglés"), AuditGroup.SETTINGS)
     TRAINING_TYPE_CHANGED = ("training_type_changed", N_("Type de formation modifié"), AuditGroup.SETTINGS)
     TRAINING_TYPE_DELETED = ("training_type_deleted", N_("Type de formation supprimé"), AuditGroup.SETTINGS)
     BILLING_CREATED = ("billing_created", N_("Source de facturation créée"), AuditGroup.SETTINGS)

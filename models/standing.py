@@ -34,7 +34,7 @@ class Standing(Word):
         N_("Envois incertains"),
         "help-circle",
         "warning",
-        N_("La ligne a été coupée juste après l'envoi : ils ne repartent pas d'eux-mêmes, une personne décide."),
+        N_("La liaison a été coupée juste après l'envoi : ils ne repartent pas d'eux-mêmes, une personne décide."),
     )
 
 
