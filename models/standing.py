@@ -20,7 +20,7 @@ class Standing(Word):
         "neutral",
         N_("Ils partent dès qu'une ligne vers le serveur d'envoi est libre."),
     )
-    SENDING = ("sending", N_("En cours d'envoi"), "send", "info", N_("Un envoi les tient en ce moment même."))
+    SENDING = ("sending", N_("En cours d'envoi"), "send", "info", N_("Ils sont envoyés en ce moment même."))
     RETRY = (
         "retry",
         N_("Nouvel essai prévu"),
