@@ -47,7 +47,7 @@ HEADINGS = (
     Heading("letters", N_("Vos e-mails"), N_("Ce qu'ils disent, et ceux qui partent tout seuls."), (
         Place("templates", N_("Modèles d'e-mails"), "templates.index", "template",
               N_("Les mots de chaque e-mail, en français et en anglais.")),
-        Place("automations", N_("E-mails automatiques"), "automations.defaults", "robot",
+        Place("automations", N_("Envois automatiques"), "automations.defaults", "robot",
               N_("Ce qui part d'après les dates d'une session. Tout est éteint au départ.")),
         Place("training_types", N_("Types de formation"), "training_types.index", "certificate",
               N_("Les e-mails que chaque apprenant doit avoir reçus.")),

@@ -109,7 +109,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Établi en application des articles L. 6352-3 à L. 6352-5 et R. 6352-1 à R. 6352-15 du Code du travail. Il "
         "s'applique à toutes les personnes qui suivent la formation « %(title)s », pour toute sa durée.",
         "Made under articles L. 6352-3 to L. 6352-5 and R. 6352-1 to R. 6352-15 of the French Labour Code. It applies "
-        "to everyone on the training “%(title)s”, for its whole length.",
+        "to everyone on the training ‘%(title)s’, for its whole length.",
     ),
     "rules.safety": ("Hygiène et sécurité", "Health and safety"),
     "rules.safety_text": (
@@ -152,7 +152,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "welcome.heading": ("Livret d'accueil", "Welcome booklet"),
     "welcome.intro": (
         "Bienvenue à la formation « %(title)s ». Ce livret réunit ce qu'il est utile de savoir avant de venir.",
-        "Welcome to the training “%(title)s”. This booklet holds what is useful to know before you come.",
+        "Welcome to the training ‘%(title)s’. This booklet holds what is useful to know before you come.",
     ),
     "welcome.us": ("Qui nous sommes", "Who we are"),
     "welcome.team": ("Vos intervenants", "Your trainers"),

@@ -150,7 +150,7 @@ class EventOutcome(Word):
     RECEIVED = ("received", N_("Reçu, pas encore traité"))
     SENT = ("sent", N_("E-mail demandé"))
     SWITCHED_OFF = ("switched_off", N_("Rien : l'e-mail automatique est éteint"))
-    NO_ADDRESS = ("no_address", N_("Rien : le client n'a pas d'adresse valable"))
+    NO_ADDRESS = ("no_address", N_("Rien : le client n'a pas d'adresse valide"))
     UNKNOWN_TYPE = ("unknown_type", N_("Rien : aucun modèle pour ce type"))
     NOT_PREPARED = ("not_prepared", N_("Rien : l'e-mail n'a pas pu être préparé"))
 

@@ -20,7 +20,7 @@ class Standing(Word):
         "neutral",
         N_("Ils partent dès qu'une ligne vers le serveur d'envoi est libre."),
     )
-    SENDING = ("sending", N_("En cours d'envoi"), "send", "info", N_("Un envoi les tient en ce moment même."))
+    SENDING = ("sending", N_("En cours d'envoi"), "send", "info", N_("Ils sont envoyés en ce moment même."))
     RETRY = (
         "retry",
         N_("Nouvel essai prévu"),
@@ -34,7 +34,7 @@ class Standing(Word):
         N_("Envois incertains"),
         "help-circle",
         "warning",
-        N_("La ligne a été coupée juste après l'envoi : ils ne repartent pas d'eux-mêmes, une personne décide."),
+        N_("La liaison a été coupée juste après l'envoi : ils ne repartent pas d'eux-mêmes, une personne décide."),
     )
 
 

@@ -13,7 +13,7 @@ from models.words import N_, Word
 class TemplateFormat(Word):
     """How a template's message is written."""
 
-    TEXT = ("text", N_("Texte simple"))
+    TEXT = ("text", N_("Texte seul"))
     HTML = ("html", N_("HTML"))
 
 

@@ -55,7 +55,7 @@ class Status(Word):
     )
     UNDELIVERABLE = (
         "undeliverable", N_("Réception impossible"), "ban", "danger",
-        N_("Refusé du côté du destinataire, pour une autre cause que son adresse."),
+        N_("Refusé du côté du destinataire, pour un autre motif que son adresse."),
     )
     FAILED = (
         "failed", N_("Erreur à l'envoi"), "alert-triangle", "danger",
@@ -213,7 +213,7 @@ class EventKind(Word):
     REQUESTED = ("requested", N_("Demandé"), 0, Status.REQUESTED, "clock")
     DEFERRED = ("deferred", N_("Remis à plus tard par le serveur"), 0, Status.REQUESTED, "rotate-clockwise")
     RELEASED = ("released", N_("Essai interrompu avant l'envoi"), 0, Status.REQUESTED, "rotate-clockwise")
-    OUTCOME_UNKNOWN = ("outcome_unknown", N_("Issue inconnue"), 1, Status.UNCERTAIN, "help-circle")
+    OUTCOME_UNKNOWN = ("outcome_unknown", N_("Envoi incertain"), 1, Status.UNCERTAIN, "help-circle")
     REFUSED = ("refused", N_("Refusé par le serveur"), 2, None, "ban")
     NOT_SENT = ("not_sent", N_("Non envoyé"), 2, None, "ban")
     ACCEPTED = ("accepted", N_("Accepté par le serveur"), 3, Status.SENT, "send")

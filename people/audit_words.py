@@ -19,7 +19,7 @@ LABELS: dict[str, str] = {
     "to": N_("À"),
     "whom": N_("À qui"),
     "type": N_("Type"),
-    "kind": N_("Genre"),
+    "kind": N_("Type"),
     "role": N_("Rôle"),
     "stage": N_("Étape"),
     "outcome": N_("Résultat"),

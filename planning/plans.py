@@ -27,7 +27,7 @@ from planning.rules import Plan
 
 log = logging.getLogger("sillage.planning")
 
-BROKEN = N_("L'e-mail n'a pas pu être préparé, pour une raison que le journal du serveur donne.")
+BROKEN = N_("L'e-mail n'a pas pu être préparé : le journal du serveur dit pourquoi.")
 CANCELLED_BY = N_("Annulé par %(by)s")
 # A session that ended so long ago has nothing left to plan (the longest rule counts 365 days).
 _OVER_DAYS = 400

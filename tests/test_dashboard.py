@@ -79,7 +79,7 @@ def test_it_costs_the_same_for_many_sessions(client: Browser, cassiopee: House) 
 
 def test_nothing_to_tell(client: Browser, cassiopee: House) -> None:
     client.sign_in(cassiopee.staff).get("/")
-    assert "Aucune session à risque" in client.text() and "Rien ne part de soi-même" in client.text()
+    assert "Aucune session à risque" in client.text() and "Aucun départ prévu" in client.text()
 
 
 def counted(browser: Browser) -> dict[str, str]:

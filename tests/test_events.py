@@ -60,7 +60,7 @@ def test_every_event_says_what_it_led_to(cassiopee: House, staff: Browser) -> No
     staff.get("/events")
     assert ids(staff) == ["nobody", "odd", "off", "sent"]
     said = staff.text()
-    for words in ("pas d’adresse valable", "aucun modèle pour ce type", "l’e-mail automatique est éteint", "Demandé"):
+    for words in ("pas d’adresse valide", "aucun modèle pour ce type", "l’e-mail automatique est éteint", "Demandé"):
         assert words in said
     email = db.session.scalars(select(Email)).one()
     assert staff.html.xpath(f"//a[@href='/emails/{email.public_id}']")

@@ -103,6 +103,6 @@ def test_in_english(client: Browser, cassiopee: House, waiting: ProviderEvent) -
     db.session.commit()
     browser = client.sign_in(cassiopee.admin)
     browser.get(LIST)
-    assert "Providers’ news" in browser.text()
+    assert "News from sending services" in browser.text()
     browser.get(f"{LIST}/{waiting.id}")
     assert "Attach to an e-mail" in browser.text() and "Rattacher" not in browser.text()

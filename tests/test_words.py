@@ -113,9 +113,57 @@ def test_french_is_typed_plainly() -> None:
 def test_the_houses_words() -> None:
     """One word for one thing (docs/words.md)."""
     french = r"courriel|(?<![Ee]-)\b[Mm]ails?\b|\bemails?\b|[Éé]vénement|supprimé de la liste"
-    english = r"\b[Ee]mails?\b|organization|[Cc]olor\b|\bcanceled\b|\blog ?in\b|['\"]"
+    english = r"\b[Ee]mails?\b|organization|[Cc]olor\b|\bcanceled\b|\blog ?in\b|['\"“”]"
     assert [fr for fr, _en in pairs(translated()) if re.search(french, fr)] == []
     assert [en for _fr, en in pairs(translated()) if re.search(english, en)] == []
+
+
+@pytest.mark.parametrize(
+    ("french", "english", "otherwise"),
+    [
+        (r"[Rr]envo(?:i|is|yer|yez|yé|yés)\b", r"[Rr]es(?:end|ent)", {
+            "Retirez ce renvoi, ou corrigez son nom.",  # of one SPF record to another
+        }),
+        (r"\b[Mm]otif", "[Rr]eason", set()),
+        (r"\b[Oo]pérateur", "[Ee]-mail provider", set()),
+        (r"[Ff]ournisseur|services? d'envoi", "[Ss]ending service", set()),
+        (r"\b[Cc]onvocation", "[Jj]oining instruction", set()),
+        (r"\b[Ff]iche", r"\b[Rr]ecord", set()),
+        (r"\b[Ii]nscri(?:re|t|ts|vez|ption)\b", r"\b[Ee]nrol", set()),
+        (r"[Pp]ièces? jointes?", r"\b[Aa]ttach", set()),
+        ("[Ii]ndésirable", r"\b[Ss]pam\b", set()),
+        (r"\b[Bb]alise", r"\b[Mm]erge tag", set()),
+        (r"\b[Pp]rogrammés?\b", r"\b[Ss]cheduled\b", set()),
+        (r"non valide|n'est pas valide", "not valid", set()),
+    ],
+    ids=[
+        "resend", "reason", "provider", "sending service", "joining instructions", "record", "enrol", "attachment",
+        "spam", "merge tag", "scheduled", "not valid",
+    ],
+)  # fmt: skip
+def test_one_word_for_one_thing(french: str, english: str, otherwise: set[str]) -> None:
+    """The rows of the table in docs/words.md: where the French says the one, the English says the other."""
+    said = [(fr, en) for fr, en in pairs(translated()) if re.search(french, fr) and fr not in otherwise]
+    assert said, "the row holds nothing"
+    assert [(fr, en) for fr, en in said if not re.search(english, en)] == []
+
+
+def test_the_words_not_used() -> None:
+    """The last column of that table, as far as a pattern can tell."""
+    french = (
+        r"[Rr]éexpédi|\b[Rr]aison\b(?! sociale)|[ÉéEe]metteur|[Pp]ourriel|\b[Pp]rofil|[Dd]ocument joint|[Nn]on valable"
+        r"|^Retour (?:à|aux)\b|^Chercher\b|\b[Ss]orte\b|\b[Gg]enre\b|^Texte simple|^Dernière modification"
+        r"|[Ee]-mails automatiques|^Issue inconnue"
+    )
+    english = (
+        r"\b(?:[Ss]end|[Ss]ent)(?: \w+){0,2} again\b|\b[Oo]perators?\b|[Mm]ailbox provider|\b[Jj]unk\b|\b[Ii]nvalid\b"
+        r"|\b[Rr]egister(?:ed)?\b|\b[Ii]nvitations?\b|[Pp]laceholder|[Ff]rom address|[Ii]n number\b"
+        r"|\b[Cc]ause other than\b"
+        r"|(?<!\b[Oo]pen )\b[Tt]racking\b(?! image)|(?<!e-mail )(?<!E-mail )(?<!Training )\b[Pp]roviders?\b"
+    )
+    billing = "That of the software or of the provider: it will be shown beside its events."
+    assert [fr for fr, _en in pairs(translated()) if re.search(french, fr)] == []
+    assert [en for _fr, en in pairs(translated()) if re.search(english, en) and en != billing] == []
 
 
 def _vocabulary() -> list[type[Word]]:

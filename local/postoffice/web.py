@@ -44,7 +44,7 @@ _ENGLISH = {
     ),
     "Aucun e-mail pour l'instant.": "No e-mail yet.",
     "Aucun e-mail ne correspond.": "No e-mail matches.",
-    "Chercher": "Search",
+    "Rechercher": "Search",
     "Date": "Date",
     "À": "To",
     "De": "From",

@@ -58,8 +58,8 @@ def test_a_member_is_put_in_and_taken_out_by_hand(visit: Callable[..., Visit], s
     page.locator("input[name=name]").fill(name)
     press(page, "Enregistrer")
     expect(page.locator("main")).to_contain_text("Personne pour l")
-    page.get_by_label("Chercher un contact à ajouter").fill("petit")
-    page.get_by_label("Chercher un contact à ajouter").press("Enter")
+    page.get_by_label("Rechercher un contact à ajouter").fill("petit")
+    page.get_by_label("Rechercher un contact à ajouter").press("Enter")
     box = page.locator("input[name=contact]").first
     who = box.locator("xpath=..").locator("bdi").first.inner_text()
     box.check()
