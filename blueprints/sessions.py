@@ -40,6 +40,7 @@ def index() -> Response:
     response = page(
         "sessions/index.html", partial="sessions/_list.html", found=found, words=words, period=period, state=state,
         states=list(SessionState), kept=kept, today=training.today(current_user.organisation),
+        soon=completeness.of_soon(current_user.organisation, (row[0] for row in found.rows)),
     )  # fmt: skip
     shown = period if period != "upcoming" else None
     response.headers["HX-Push-Url"] = url_for("sessions.index", **kept, period=shown)

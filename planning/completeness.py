@@ -8,7 +8,7 @@ says what a cell makes of it; sending to those who miss something is left to the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -156,7 +156,7 @@ def at_risk(
     organisation: Organisation, now: datetime | None = None, days: int = AT_RISK_DAYS, most: int = MOST_SESSIONS
 ) -> list[Matrix]:
     """The planned sessions that start within `days` local days (today among them) where someone misses something,
-    those with the most missing first."""
+    the soonest first, of a day those with the most missing."""
     now = now or _now()
     today = now.astimezone(ZoneInfo(organisation.timezone)).date()
     soon = (
@@ -170,7 +170,21 @@ def at_risk(
         .limit(most)
     )
     found = [one for one in _read(organisation, list(db.session.scalars(soon)), now) if one.missing_count]
-    return sorted(found, key=lambda one: (-one.missing_count, one.starts_on or date.max, one.session_id))
+    return sorted(found, key=lambda one: (one.starts_on or date.max, -one.missing_count, one.session_id))
+
+
+def of_soon(
+    organisation: Organisation, sessions: Iterable[TrainingSession], now: datetime | None = None
+) -> dict[int, Matrix]:
+    """By id, the matrices of those of these sessions that are planned, start within AT_RISK_DAYS and have learners."""
+    now = now or _now()
+    today = now.astimezone(ZoneInfo(organisation.timezone)).date()
+    soon = [
+        one.id for one in sessions
+        if one.state is SessionState.PLANNED and one.starts_on
+        and today <= one.starts_on <= today + timedelta(days=AT_RISK_DAYS)
+    ]  # fmt: skip
+    return {one.session_id: one for one in _read(organisation, soon, now) if one.rows} if soon else {}
 
 
 def _now() -> datetime:

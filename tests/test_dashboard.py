@@ -42,7 +42,7 @@ def test_sessions_at_risk_failures_and_the_day(client: Browser, cassiopee: House
     db.session.commit()
     staff = client.sign_in(cassiopee.staff)
     staff.get("/")
-    assert [h.text_content() for h in staff.html.xpath("//article//h3")] == ["Plus tard", "Demain"]  # 4 missing, then 2
+    assert [h.text_content() for h in staff.html.xpath("//article//h3")] == ["Demain", "Plus tard"]
     assert "Boréal" not in staff.text()
     failures = staff.html.xpath("//a[@class='stat'][@href='/todo']")[0]
     assert failures.xpath("string(.//*[@class='stat-value'])") == "1"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from extensions import db
 from models import (
@@ -230,7 +230,7 @@ def test_the_matrix_equals_a_plain_walk(cassiopee: House) -> None:
     assert len(found.rows) == 40 and len(found.types) == 10
 
 
-def test_sessions_at_risk_worst_first(cassiopee: House, boreale: House) -> None:
+def test_sessions_at_risk_soonest_first(cassiopee: House, boreale: House) -> None:
     def of(title: str, starts: date, people: int, **values: Any) -> TrainingSession:
         made = session_with(cassiopee, starts=starts, title=title, **values)
         enrolled(cassiopee, made, *(f"{title} N{n}" for n in range(people)))
@@ -238,6 +238,7 @@ def test_sessions_at_risk_worst_first(cassiopee: House, boreale: House) -> None:
 
     today = date(2026, 11, 22)
     of("Deux", today + 1 * DAY, 2)
+    of("Quatre", today + 1 * DAY, 4)
     of("Trois", today + 7 * DAY, 3)
     of("Personne", today + 2 * DAY, 0)
     of("Loin", today + 8 * DAY, 5)
@@ -249,8 +250,11 @@ def test_sessions_at_risk_worst_first(cassiopee: House, boreale: House) -> None:
     theirs = session_with(boreale, starts=today + 1 * DAY, title="Boréal")
     enrolled(boreale, theirs, "Zoé Boréale")
     found = completeness.at_risk(cassiopee.organisation, NOW)
-    assert [(one.title, one.missing_count) for one in found] == [("Trois", 3), ("Deux", 2)]
+    assert [(one.title, one.missing_count) for one in found] == [("Quatre", 4), ("Deux", 2), ("Trois", 3)]
     assert [one.title for one in completeness.at_risk(boreale.organisation, NOW)] == ["Boréal"]
+    sessions = db.session.scalars(select(TrainingSession)).all()
+    soon = completeness.of_soon(cassiopee.organisation, sessions, NOW)  # another organisation's is not read
+    assert {one.title: one.missing_count for one in soon.values()} == {"Quatre": 4, "Deux": 2, "Trois": 3, "Entière": 0}
 
 
 @pytest.fixture
