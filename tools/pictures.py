@@ -1,7 +1,7 @@
 """Take the pictures of README.md and docs/tour.md from a running demo: `python -m tools.pictures --at http://127.0.0.1:5000`.
 
 Promises docs/images/*.png in light, the first three in dark too, at 1280 × 800. A test holds that
-every picture a page of ours shows is there (tests/test_pages_of_docs.py).
+every picture that a paper shows is there (tests/test_house.py).
 """
 
 from __future__ import annotations
