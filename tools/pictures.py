@@ -1,6 +1,6 @@
 """Take the pictures of README.md and docs/tour.md from a running demo: `python -m tools.pictures --at http://127.0.0.1:5000`.
 
-Promises docs/images/*.png in light, the first three in dark too, at 1280 × 800. A test holds that
+Promises docs/images/*.png in light, the first three in dark too, at 1440 × 900. A test holds that
 every picture that a paper shows is there (tests/test_house.py).
 """
 
@@ -43,7 +43,7 @@ def take(browser: Browser, base: str, theme: str, wanted: tuple[Picture, ...]) -
     """Write the pictures of one theme."""
     context = sign_in(browser, base, "admin@cassiopee.example", "fr")
     page = context.new_page()
-    page.set_viewport_size({"width": 1280, "height": 800})
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     for picture in wanted:
         page.goto(base + picture.path, wait_until="networkidle")
