@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -29,6 +29,7 @@ from people.audit_log import Filter
 from tests.audited import QUIET, WRITING
 from tests.client import Browser
 from tests.conftest import PASSWORD, House
+from tests.days import today
 from tests.program import Program
 
 OURS = ("blueprints.", "mail.", "people.", "planning.", "documents.", "history.")
@@ -172,7 +173,7 @@ def test_the_screen_says_who_did_what_about_whom(client: Browser, cassiopee: Hou
 )  # fmt: skip
 def test_filters(client: Browser, cassiopee: House, logged: Contact, asked: str, found: list[str] | int) -> None:
     client.sign_in(cassiopee.admin)
-    yesterday = (datetime.now(UTC).astimezone() - timedelta(days=1)).date().isoformat()
+    yesterday = (today() - timedelta(days=1)).isoformat()
     for name, value in (("STAFF", cassiopee.staff.id), ("ADMIN", cassiopee.admin.id), ("YESTERDAY", yesterday)):
         asked = asked.replace(name, str(value))
     actions = shown(client, f"{PLACE}?{asked}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import event
 
@@ -13,6 +13,7 @@ from models import PlannedEmail, Rule
 from models.words import QueueState, Reason, Status
 from tests.client import Browser
 from tests.conftest import House
+from tests.days import today
 from tests.history.making import make_contact, make_email
 from tests.history.test_figures import segment_of
 from tests.planning.test_completeness import enrolled, session_with
@@ -21,11 +22,11 @@ NOW = datetime.now(UTC)
 
 
 def test_sessions_at_risk_failures_and_the_day(client: Browser, cassiopee: House, boreale: House) -> None:
-    soon = session_with(cassiopee, ["convocation"], date.today() + timedelta(days=1), title="Demain")
+    soon = session_with(cassiopee, ["convocation"], today() + timedelta(days=1), title="Demain")
     ada, bob = enrolled(cassiopee, soon, "Ada Adam", "Bob Bril", phone="06 11 22 33 44")
-    later = session_with(cassiopee, ["convocation", "rules"], date.today() + timedelta(days=5), title="Plus tard")
+    later = session_with(cassiopee, ["convocation", "rules"], today() + timedelta(days=5), title="Plus tard")
     enrolled(cassiopee, later, "Cyd Cros", "Dan Dupe")
-    theirs = session_with(boreale, ["convocation"], date.today() + timedelta(days=1), title="Boréal")
+    theirs = session_with(boreale, ["convocation"], today() + timedelta(days=1), title="Boréal")
     enrolled(boreale, theirs, "Zoé Boréale")
     about = {"training_session_id": soon.id, "at": NOW - timedelta(hours=1)}
     make_email(cassiopee, status=Status.FAILED, reason=Reason.USER_UNKNOWN, contact_id=ada.id, **about)
@@ -63,7 +64,7 @@ def test_it_costs_the_same_for_many_sessions(client: Browser, cassiopee: House) 
     counts = []
     for number in (1, 12):
         for n in range(number):
-            made = session_with(cassiopee, None, date.today() + timedelta(days=n % 7), title=f"S{n}")
+            made = session_with(cassiopee, None, today() + timedelta(days=n % 7), title=f"S{n}")
             enrolled(cassiopee, made, *(f"{n} N{m}" for m in range(3)))
         seen: list[str] = []
 

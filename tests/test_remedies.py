@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,6 +16,7 @@ from mail.fold import Fact
 from mail.remedies import ON_THEIR_SIDE
 from models import Email
 from models.words import EventKind, Mark, QueueState, Reason, Status
+from tests.days import PARIS
 from tests.history.making import make_contact, make_email, make_session
 
 HOSTILE = "554 5.7.1 <script>alert(1)</script> {{7*7}} blocked"
@@ -108,7 +108,8 @@ def test_only_a_refusal_of_theirs_gives_a_text_for_their_it(client: Any, cassiop
         said = text.text_content()
         assert HOSTILE in said  # as text
         for fact in ("camille.petit@example.org", "formation@cassiopee.example", "cassiopee.example.",
-                     "mx.client.example", cassiopee.staff.name, f"{email.created_at + timedelta(minutes=4):%d/%m/%Y}",
+                     "mx.client.example", cassiopee.staff.name,
+                     f"{(email.created_at + timedelta(minutes=4)).astimezone(PARIS):%d/%m/%Y}",
                      mail.outbox.message_id(email.id, cassiopee.sender)):  # fmt: skip
             assert fact in said
         (copy,) = panel(client).xpath(".//button[@data-copy-from]")
@@ -145,7 +146,7 @@ def test_what_is_planned_says_when(client: Any, cassiopee: Any) -> None:
     client.sign_in(cassiopee.staff)
     client.get(f"/emails/{email.public_id}")
     said = panel(client).text_content()
-    assert "Départ programmé" in said and f"{later.astimezone(ZoneInfo('Europe/Paris')):%d/%m/%Y %H:%M}" in said
+    assert "Départ programmé" in said and f"{later.astimezone(PARIS):%d/%m/%Y %H:%M}" in said
     assert not firsts(panel(client))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import event
 from extensions import db
 from history import HistoryFilter, Scope, views, wanted
 from models.words import ContactKind, Status
+from tests import days
 from tests.client import Browser
 from tests.conftest import House
 from tests.history.making import make_contact, make_email, make_session
@@ -89,7 +90,7 @@ def test_has_dupont_received_it(staff: Browser, cassiopee: House, boreale: House
 
 
 def test_sessions_the_soonest_first(staff: Browser, cassiopee: House, boreale: House) -> None:
-    today = date.today()
+    today = days.today()
     over = make_session(cassiopee, "Excel débutant", ends_on=today - timedelta(days=2), starts_on=today - timedelta(3))
     later = make_session(cassiopee, "Excel avancé", starts_on=today + timedelta(9), ends_on=today + timedelta(9))
     soon = make_session(cassiopee, "Excel", reference="XL-7", starts_on=today + timedelta(1), ends_on=today)

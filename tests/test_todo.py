@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,10 +16,11 @@ from models import Email
 from models.words import EventKind, Mark, Reason, Status
 from tests.client import Browser
 from tests.conftest import House
+from tests.days import today
 from tests.history.making import make_contact, make_email, make_session
 
 NOW = datetime.now(UTC)
-TODAY = date.today()
+TODAY = today()
 DAY = timedelta(days=1)
 
 

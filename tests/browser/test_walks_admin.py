@@ -7,13 +7,14 @@ import re
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.test_axe import violations
+from tests.days import today
 
 TITLE = "Le lendemain des échecs"
 DOWN, WRONG, SLIP = "panne-du-matin.example", "boites-du-matin.example", "wanado.fr"
@@ -44,7 +45,7 @@ def night(visit: Any) -> None:
     """A session of tomorrow; its convocations leave and come back."""
     page = visit.goto("/sessions/new")
     page.locator("[name=title]").fill(TITLE)
-    page.locator("[name=modules-0-day]").fill((date.today() + timedelta(days=1)).isoformat())
+    page.locator("[name=modules-0-day]").fill((today() + timedelta(days=1)).isoformat())
     page.locator("[name=modules-0-starts]").fill("09:00")
     page.locator("[name=modules-0-ends]").fill("17:00")
     page.get_by_role("button", name="Enregistrer", exact=True).last.click()
