@@ -32,6 +32,11 @@ __all__ = ["Format", "filename", "more_than", "stream"]
 # Rows gathered into one chunk: some 64 KiB.
 _ROWS_A_CHUNK = 256
 _DIALECT = psycopg.dialect()
+# Along an index from the first row on, where the planner would sort everything before the first byte; the addresses
+# and contacts that were met stay at hand (at PostgreSQL's own 4 MB it takes 1.6 times as long); and where the tables
+# are large a second process reads ahead.
+_OF_MANY = """
+SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB'; SET LOCAL max_parallel_workers_per_gather = 1"""
 
 
 def stream(
@@ -125,8 +130,7 @@ def _chunks(
         cursor = connection.connection.cursor()
         cursor.execute("SET TRANSACTION READ ONLY")
         if most is None:
-            # Along an index from the first row on, where the planner would sort everything before the first byte.
-            cursor.execute("SET LOCAL enable_sort = off")
+            cursor.execute(_OF_MANY)
         batches = copied(connection, rows, format_)
         yield opening(format_, columns)
         yield from framed(batches, format_)
