@@ -180,8 +180,7 @@ def theme() -> AnyResponse:
     response = redirect(_next(), 303)
     chosen = request.form.get("theme", "")
     if chosen in ("light", "dark", "auto"):
-        secure = current_app.config["SESSION_COOKIE_SECURE"]
-        response.set_cookie("theme", chosen, max_age=365 * 86400, samesite="Lax", secure=secure, httponly=True)
+        _remember(response, "theme", chosen)
     return response
 
 
@@ -196,8 +195,7 @@ def keys() -> AnyResponse:
     else:
         flash(_("La touche « / » mène à la recherche."), "success")
     # read by static/js/app.js and search.js: nothing secret
-    secure = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie("slash", "off" if off else "on", max_age=365 * 86400, samesite="Lax", secure=secure)
+    _remember(response, "slash", "off" if off else "on", httponly=False)
     return response
 
 
@@ -223,10 +221,14 @@ def _enter(user: User, remember: bool) -> AnyResponse:
     audit.note(AuditAction.SIGNED_IN, user.email, by=user)
     db.session.commit()
     response = redirect(_next(), 303)
-    secure = current_app.config["SESSION_COOKIE_SECURE"]
-    mark = _signer().dumps(hashlib.sha256(user.email.lower().encode()).hexdigest()[:32])
-    response.set_cookie(_KNOWN, mark, max_age=365 * 86400, samesite="Lax", secure=secure, httponly=True)
+    _remember(response, _KNOWN, _signer().dumps(hashlib.sha256(user.email.lower().encode()).hexdigest()[:32]))
     return response
+
+
+def _remember(response: AnyResponse, name: str, value: str, httponly: bool = True) -> None:
+    """A cookie of a year, for this site's own requests."""
+    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    response.set_cookie(name, value, max_age=365 * 86400, samesite="Lax", secure=secure, httponly=httponly)
 
 
 def _next() -> str:

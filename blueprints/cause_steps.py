@@ -8,7 +8,8 @@ from typing import NamedTuple
 from flask import url_for
 from flask_login import current_user
 
-from blueprints.remedies import FOR_ADMINS, WRONG_ADDRESS
+from blueprints import remedies
+from blueprints.remedies import WRONG_ADDRESS
 from history.untreated import Cause, Failed
 from i18n import _
 from mail.remedies import OUR_DOMAIN, STEPS, Step
@@ -74,11 +75,10 @@ def of_row(group: Cause, row: Failed) -> Do | None:
 
 
 def remedy_of(group: Cause) -> str:
-    """What to do, for the person who reads it: an admin is not told to tell the admin."""
+    """What to do about all of it."""
     if group.reason is None:
         return _("Demandez au destinataire s'il l'a reçu avant de le renvoyer.")
-    own = FOR_ADMINS.get(group.reason) if current_user.may(Permission.CONFIGURE) else None
-    return _(own or group.reason.remedy)
+    return remedies.remedy_of(group.reason)
 
 
 def _at(row: Failed, part: str) -> str:

@@ -134,6 +134,12 @@ def _said(detail: Detail) -> Remedy | None:
     return None
 
 
+def remedy_of(reason: Reason) -> str:
+    """What to do, for the person who reads it: an admin is not told to tell the admin."""
+    own = FOR_ADMINS.get(reason) if current_user.may(Permission.CONFIGURE) else None
+    return _(own or reason.remedy)
+
+
 def _failed(detail: Detail, reason: Reason) -> Remedy:
     row = detail.row
     if reason.silent:
@@ -141,7 +147,7 @@ def _failed(detail: Detail, reason: Reason) -> Remedy:
     if any(event.kind is EventKind.CORRECTED for event in detail.events):
         said = _("Quelqu'un a demandé à la personne : elle ne l'a pas reçu.")
         return Remedy("danger", _("Pas reçu"), said, "alert-circle", [_("Renvoyez-le, ou téléphonez.")])
-    lines = [_(FOR_ADMINS.get(reason, reason.remedy) if current_user.may(Permission.CONFIGURE) else reason.remedy)]
+    lines = [remedy_of(reason)]
     if reason in OUR_DOMAIN and row.status is Status.UNDELIVERABLE and detail.default_sender:
         first = _("Configurez d'abord votre adresse d'expédition : c'est la cause la plus probable.")
         if not current_user.may(Permission.CONFIGURE):

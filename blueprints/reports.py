@@ -122,8 +122,6 @@ def dismiss(public_id: str) -> Response:
 def evidence(public_id: str, number: int) -> Response:
     """The raw message behind a line of an e-mail's story."""
     found = _evidence(public_id, number)
-    if found.erased_at is not None:
-        gone(public_id, found.erased_at)
     return page("reports/evidence.html", found=found, text=_text(found), public_id=public_id, number=number)
 
 
@@ -132,8 +130,6 @@ def evidence(public_id: str, number: int) -> Response:
 def evidence_raw(public_id: str, number: int) -> Response:
     """Its bytes, to keep."""
     found = _evidence(public_id, number)
-    if found.erased_at is not None:
-        gone(public_id, found.erased_at)
     return download(Response(found.raw), f"{found.public_id}.eml", "message/rfc822")
 
 
@@ -147,7 +143,10 @@ def _waiting(public_id: str) -> InboundMessage:
 
 
 def _evidence(public_id: str, number: int) -> InboundMessage:
-    return (number < 2**63 and returns.evidence(current_user.organisation_id, public_id, number)) or abort(404)
+    found = (number < 2**63 and returns.evidence(current_user.organisation_id, public_id, number)) or abort(404)
+    if found.erased_at is not None:
+        gone(public_id, found.erased_at)
+    return found
 
 
 def _shown(found: InboundMessage, mistake: UserMistake | None = None) -> Response:

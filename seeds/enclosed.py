@@ -10,16 +10,12 @@ import zlib
 from datetime import UTC, datetime, timedelta
 
 import xlsxwriter
-from markupsafe import escape
-from sqlalchemy import select
 
 from documents import blobs
-from extensions import db
-from mail.compose import Draft, File
-from models import Address, Contact, DocumentKind, Organisation, Sender, TrainingSession, User
-from models.words import Role
+from mail.compose import File
+from models import Contact, DocumentKind, Organisation, TrainingSession
 from seeds import documents
-from seeds.load import Loader, Plan
+from seeds.load import letter_of
 from seeds.stories import STORIES
 
 # No name our forms take; kept as what came before they refused it: a way out of the folder, markup, and a turn of the
@@ -33,32 +29,13 @@ _MAP = (900, 600)
 
 def keep(organisation: Organisation, run: TrainingSession, trainer: Contact) -> None:
     """Write to that trainer about `run`, yesterday; it was read."""
-    sender = db.session.scalars(select(Sender).where(Sender.organisation_id == organisation.id)).one()
-    by = db.session.scalars(
-        select(User).where(User.organisation_id == organisation.id, User.role == Role.STAFF)
-    ).one()  # fmt: skip
-    known = select(Address).where(
-        Address.organisation_id == organisation.id, Address.address == trainer.email, Address.name == trainer.name
-    )
-    address = db.session.scalar(known)
-    if address is None:
-        domain = trainer.email.rpartition("@")[2]
-        address = Address(organisation_id=organisation.id, address=trainer.email, name=trainer.name, domain=domain)
-        db.session.add(address)
-        db.session.flush()
     at = datetime.now(UTC) - timedelta(days=1, hours=2)
     text = (
         f"Bonjour {trainer.first_name},\n\nVoici de quoi préparer « {run.title} » : le programme, le plan d'accès, une "
         f"vue de la salle et la feuille d'émargement à compléter.\n\n{organisation.name}\n"
     )
-    html = "".join(f"<p>{escape(line)}</p>" for line in text.splitlines() if line)
     files = (*documents.attached(DocumentKind.PROGRAMME, run, trainer, at), *_files())
-    draft = Draft(
-        trainer.email, trainer.name, trainer.id, run.id, "free", f"Pour préparer : {run.title}", html, text, files
-    )
-    db.session.commit()
-    with Loader(organisation, sender, by) as loader:
-        loader.write([Plan(draft, address.id, at, STORIES["opened"])])
+    letter_of(organisation, trainer, at, run, f"Pour préparer : {run.title}", text, files, STORIES["opened"])
 
 
 def _files() -> tuple[File, ...]:

@@ -15,13 +15,14 @@ from queue import Queue
 from typing import Any
 
 import psycopg
-from sqlalchemy import text
+from markupsafe import escape
+from sqlalchemy import select, text
 
 from extensions import db
 from mail import mime, outbox
-from mail.compose import Draft
-from models import Organisation, Sender, User
-from models.words import QueueState
+from mail.compose import Draft, File
+from models import Address, Contact, Organisation, Sender, TrainingSession, User
+from models.words import QueueState, Role
 from seeds.stories import Story, cell
 
 _NULL = "\\N"
@@ -175,3 +176,28 @@ def _or_null(value: int | None) -> str:
 
 def _stamp(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, UTC).isoformat()
+
+
+def letter_of(
+    organisation: Organisation, to: Contact, at: datetime, run: TrainingSession | None, subject: str, words: str,
+    files: tuple[File, ...], story: Story,
+) -> None:  # fmt: skip
+    """Keep one free e-mail to that person, as the house's staff wrote it `at`, with what became of it."""
+    sender = db.session.scalars(select(Sender).where(Sender.organisation_id == organisation.id)).one()
+    by = db.session.scalars(
+        select(User).where(User.organisation_id == organisation.id, User.role == Role.STAFF)
+    ).one()  # fmt: skip
+    known = select(Address).where(
+        Address.organisation_id == organisation.id, Address.address == to.email, Address.name == to.name
+    )
+    address = db.session.scalar(known)
+    if address is None:
+        domain = to.email.rpartition("@")[2]
+        address = Address(organisation_id=organisation.id, address=to.email, name=to.name, domain=domain)
+        db.session.add(address)
+        db.session.flush()
+    html = "".join(f"<p>{escape(line)}</p>" for line in words.splitlines() if line)
+    draft = Draft(to.email, to.name, to.id, run.id if run else None, "free", subject, html, words, files)
+    db.session.commit()
+    with Loader(organisation, sender, by) as loader:
+        loader.write([Plan(draft, address.id, at, story)])
