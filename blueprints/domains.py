@@ -67,7 +67,7 @@ def _for_templates() -> dict[str, Any]:
 
 
 def _broken() -> list[SendingDomain]:
-    """What templates/domains/_broken.html says to admins: the domains that were in order and no longer are."""
+    """What templates/settings/_troubles.html says to admins: the domains that were in order and no longer are."""
     may = current_user.is_authenticated and current_user.may(Permission.CONFIGURE)
     return domain_checks.broken(current_user.organisation_id) if may else []
 

@@ -65,8 +65,9 @@ def _for_templates() -> dict[str, Any]:
 
 
 def _switched_off() -> list[WebhookEndpoint]:
-    """What every page of Configuration says: asked by templates/webhooks/_off.html, which is nowhere else."""
-    return endpoints.switched_off(current_user.organisation_id)
+    """What templates/settings/_troubles.html says to admins: the webhooks that the house switched off."""
+    may = current_user.is_authenticated and current_user.may(Permission.CONFIGURE)
+    return endpoints.switched_off(current_user.organisation_id) if may else []
 
 
 @blueprint.get("")

@@ -197,10 +197,10 @@ def test_what_was_switched_off_is_said_on_every_page_of_configuration(
     switching.switch_off(endpoint.id, OffReason.FAILING)
     for address in ("/settings", "/settings/senders", "/settings/tokens", "/settings/webhooks"):
         admin.get(address)
-        assert "Un webhook a été désactivé" in admin.text() and "pendant cinq jours" in admin.text()
+        assert "est désactivé" in admin.text() and "pendant cinq jours" in admin.text()
     here = f"/settings/webhooks/{endpoint.public_id}"
     admin.get(here)
-    assert "Ce webhook a été désactivé" in admin.text() and "Un webhook a été désactivé" not in admin.text()
+    assert "Ce webhook a été désactivé" in admin.text() and "est désactivé" not in admin.text()
     stranger = Browser(admin.app).sign_in(boreale.admin)
     stranger.get("/settings")
     assert "désactivé" not in stranger.text()
