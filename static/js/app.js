@@ -104,9 +104,10 @@
       field.dispatchEvent(new Event("input", { bubbles: true })); // what follows the typing follows this too
       field.focus();
     }
-    const copier = event.target.closest("[data-copy]");
+    const copier = event.target.closest("[data-copy], [data-copy-from]");
     if (copier) {
-      await navigator.clipboard.writeText(copier.dataset.copy || $(copier.dataset.copyFrom).textContent);
+      const from = !copier.dataset.copy && $(copier.dataset.copyFrom);
+      await navigator.clipboard.writeText(from ? (from.value ?? from.textContent) : copier.dataset.copy);
       toast(zone().dataset.copied);
     }
   });
@@ -155,5 +156,10 @@
     }
   });
 
+  // On a phone the tabs scroll sideways: the one that is open is in sight.
+  for (const tab of all(".tabs [aria-current]")) {
+    const list = tab.closest(".tabs");
+    list.scrollLeft = tab.offsetLeft - list.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2;
+  }
   $("[data-focus]")?.focus();
 })();
