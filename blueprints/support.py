@@ -68,6 +68,7 @@ _AWAY = (
     OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, RedisError,
     Temporary,
 )  # fmt: skip
+_TO_RECIPIENTS = ("/f/", "/r/", "/t/")  # pages behind an e-mail's own addresses: who reads them has no account
 _SHOWN_ERRORS = (400, 401, 403, 404, 405, 410, 413, 415, 422, 429, 500, 503)
 
 
@@ -220,7 +221,11 @@ def _error_page(code: int, error: HTTPException) -> Response:
         bool(current_user.is_authenticated)
     except _AWAY as away:
         return _away(away)
-    response = make_response(render_template("errors/error.html", code=code, error=error), code)
+    shown = render_template(
+        "errors/error.html", code=code, error=error, stale=isinstance(error, CSRFError),
+        recipient=request.path.startswith(_TO_RECIPIENTS),
+    )  # fmt: skip
+    response = make_response(shown, code)
     if getattr(error, "retry_after", None) is not None:
         response.headers["Retry-After"] = str(error.retry_after)  # type: ignore[attr-defined]
     return response

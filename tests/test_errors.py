@@ -54,3 +54,23 @@ def test_without_the_database_a_page_says_so(away: Browser) -> None:
 def test_other_errors_need_no_database_either(away: Browser) -> None:
     away.get("/too-big", status=413)
     assert away.html.findtext(".//h1") == "L’envoi est trop volumineux"
+
+
+@pytest.mark.parametrize("address", ["/f/cut-off", "/r/cut-off", "/t/u/cut-off"])
+def test_who_has_no_account_is_not_sent_to_an_account(client: Browser, address: str) -> None:
+    client.get(address, status=404)
+    assert client.html.findtext(".//h1") == "Ce lien ne s’ouvre pas"
+    assert "répondez à l’e-mail" in client.text()
+    assert client.html.xpath("//body//a[not(starts-with(@href, '#'))]") == [], "there is nothing to sign in to"
+
+
+def test_a_refused_form_says_that_nothing_was_saved_and_how_to_keep_the_words(app: Flask, cassiopee: House) -> None:
+    person = Browser(app).sign_in(cassiopee.staff)
+    answer = person.client.post("/sessions/new", data={"title": "Une heure de travail"})
+    assert answer.status_code == 403 and "Ce formulaire n’est plus à jour" in answer.text
+    assert "gardez une copie de ce que vous avez écrit" in answer.text
+
+
+def test_another_role_is_told_who_can(client: Browser, cassiopee: House) -> None:
+    client.sign_in(cassiopee.staff).get("/settings", status=403)
+    assert client.html.findtext(".//h1") == "Votre rôle ne permet pas cette action"
