@@ -151,7 +151,8 @@ def _cassiopee(organisation: Organisation) -> None:
         training.enrol(made, [*some, trainers[place % len(trainers)], companies[place % len(companies)]])
         plans.append((made, some))
     finding.keep(organisation, customers, learners)
-    soon = _session(organisation, "Gestes et postures : recyclage", f"GPR-{today:%Y-%m}", 2, 1, PLACES[2], today)
+    # tomorrow, were it a Sunday: there is always one at risk to look at
+    soon = _session(organisation, "Gestes et postures : recyclage", f"GPR-{today:%Y-%m}", 1, 1, PLACES[2], today)
     plans.append((soon, opportunities.soon(soon, learners, [trainers[1], companies[2]])))
     draft = _session(organisation, TITLES[13][0], "", None, 0, "", today)
     draft.state, draft.notes = SessionState.DRAFT, "En attente de l'accord de l'entreprise."
@@ -258,10 +259,10 @@ def _phone(chance: random.Random, begins: str) -> str:
 def _session(
     organisation: Organisation, title: str, reference: str, offset: int | None, days: int, place: str, today: date
 ) -> TrainingSession:
-    """A session `offset` days from today, on working days, two half-days each."""
+    """A session `offset` days from today, two half-days each; on working days, but for yesterday's and tomorrow's."""
     rows, day = [], today + timedelta(days=offset or 0)
     for number in range(days):
-        while day.weekday() > 4 and offset != -1:
+        while day.weekday() > 4 and offset not in (-1, 1):
             day += timedelta(days=1)
         name = (
             ("Matinée", "Après-midi") if days == 1 else (f"Jour {number + 1}, matin", f"Jour {number + 1}, après-midi")

@@ -44,7 +44,7 @@ _TYPES = {
 
 
 def soon(session: TrainingSession, learners: Sequence[Contact], others: Sequence[Contact]) -> list[Contact]:
-    """Enrol people in a session that starts in two days; those given back were written to in time."""
+    """Enrol people in a session that starts tomorrow; those given back were written to in time."""
     people = [*learners[3:9]]
     training.enrol(session, [*people, *others])
     return people[:4]

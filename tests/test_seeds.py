@@ -35,6 +35,7 @@ from models import (
 from models.domain_check import SendingDomain
 from models.words import ContactKind, EventKind, Reason, ReturnPath, Role, Status
 from people import accounts, training
+from planning import completeness
 from seeds import bulk, demo, mistyped, news, reasons
 from seeds.stories import STORIES
 from tests.conftest import House
@@ -58,6 +59,9 @@ def check(email: Email) -> None:
         assert email.updated_at == max(fact.occurred_at for fact in told)
     assert email.created_at == min(fact.occurred_at for fact in told)
     content = db.session.get_one(EmailContent, email.id)
+    if content.erased_at:  # the one so old that retention has taken its words; the digest stays
+        assert (content.skeleton, content.cuts, len(content.sha256)) == (b"", [], 64)
+        return
     whole = mime.join(content.skeleton, content.cuts)
     assert (hashlib.sha256(whole).hexdigest(), len(whole)) == (content.sha256, content.size)
     assert ("Subject", email.subject) in list(mime.shown(content.skeleton).headers)
@@ -126,7 +130,7 @@ def test_demo_is_made_once(app: Flask) -> None:
     assert counts[0] == 4
     assert counts[1] >= 60
     assert counts[2] > 100
-    for email in db.session.scalars(select(Email)).all()[::5]:
+    for email in db.session.scalars(select(Email)).all()[::3]:
         check(email)
 
 
@@ -162,6 +166,21 @@ def test_demo_is_what_people_are_told(app: Flask) -> None:
     assert [behaviour_of(learner.email).about.rpartition(":")[2].strip() for learner in learners] == [
         "Envoyé", "Reçu", "Reçu et ouvert", "Réception impossible", "Erreur à l'envoi", "Demandé, puis Envoyé",
     ]  # fmt: skip
+
+
+def test_tomorrow_has_a_session_at_risk_whatever_the_day(app: Flask) -> None:
+    organisation = Organisation(name="Un jour quelconque")
+    db.session.add(organisation)
+    db.session.flush()
+    for number in range(7):
+        day = date(2026, 11, 16) + timedelta(days=number)
+        made = demo._session(organisation, "Demain", f"DEM-{number}", 1, 1, "", day)
+        assert (made.starts_on, made.ends_on) == (day + timedelta(days=1),) * 2
+    demo.make()
+    cassiopee = db.session.scalars(select(Organisation).where(Organisation.name == "Atelier Cassiopée")).one()
+    tomorrow = training.today(cassiopee) + timedelta(days=1)
+    risks = completeness.at_risk(cassiopee)
+    assert [(one.starts_on, bool(one.missing)) for one in risks][:1] == [(tomorrow, True)]
 
 
 def test_the_demo_has_an_example_of_every_reason(app: Flask) -> None:
