@@ -14,7 +14,7 @@ from blueprints.session_forms import SessionForm
 from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import Scope
-from i18n import _
+from i18n import N_, _
 from models import AuditAction, Contact, Email, Programme, TrainingSession
 from models.words import ContactKind, Permission, SessionState, Status, StatusGroup
 from people import audit, contacts, training
@@ -23,6 +23,15 @@ from planning import automations, completeness, plans
 blueprint = Blueprint("sessions", __name__)
 # Who takes part: customers (of the subscription back-office) do not.
 KINDS = (ContactKind.LEARNER, ContactKind.TRAINER, ContactKind.COMPANY, ContactKind.FUNDER)
+
+
+@blueprint.app_template_filter("session_state")
+def session_state(session: TrainingSession) -> tuple[str, str]:
+    """Where it stands today: (what to say, a French message id; the tone of its chip). What runs stands out."""
+    if session.state is SessionState.PLANNED and session.starts_on and session.ends_on:
+        if session.starts_on <= training.today(current_user.organisation) <= session.ends_on:
+            return N_("En cours"), "accent"
+    return session.state.label, "danger" if session.state is SessionState.CANCELLED else "neutral"
 
 
 @blueprint.get("")
@@ -39,7 +48,7 @@ def index() -> Response:
     kept: dict[str, Any] = {"q": words or None, "state": state.value if state else None}
     response = page(
         "sessions/index.html", partial="sessions/_list.html", found=found, words=words, period=period, state=state,
-        states=list(SessionState), kept=kept, today=training.today(current_user.organisation),
+        states=list(SessionState), kept=kept,
         soon=completeness.of_soon(current_user.organisation, (row[0] for row in found.rows)),
     )  # fmt: skip
     shown = period if period != "upcoming" else None
