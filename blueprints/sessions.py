@@ -28,10 +28,12 @@ KINDS = (ContactKind.LEARNER, ContactKind.TRAINER, ContactKind.COMPANY, ContactK
 @blueprint.app_template_filter("session_state")
 def session_state(session: TrainingSession) -> tuple[str, str]:
     """Where it stands today: (what to say, a French message id; the tone of its chip). What runs stands out."""
-    if session.state is SessionState.PLANNED and session.starts_on and session.ends_on:
-        if session.starts_on <= training.today(current_user.organisation) <= session.ends_on:
-            return N_("En cours"), "accent"
-    return session.state.label, "danger" if session.state is SessionState.CANCELLED else "neutral"
+    begins, ends = session.starts_on, session.ends_on
+    if session.state is not SessionState.PLANNED or not begins or not ends:
+        return session.state.label, "danger" if session.state is SessionState.CANCELLED else "neutral"
+    if begins <= training.today(current_user.organisation) <= ends:
+        return N_("En cours"), "accent"
+    return session.state.label, "neutral"
 
 
 @blueprint.get("")

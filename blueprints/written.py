@@ -27,7 +27,7 @@ def phone(typed: str | None) -> str:
 
 
 def tel(typed: str | None) -> str:
-    """The same for a `tel:` link (RFC 3966): digits, and the plus where one was typed; empty where there is no number."""
+    """The same for a `tel:` link (RFC 3966): digits, and the plus where one was typed; empty without a number."""
     found = _NUMBER.match((typed or "").strip())
     return _SIGNS.sub("", found[0]).replace("+330", "+33") if found else ""
 
