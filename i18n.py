@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from gettext import GNUTranslations
 from pathlib import Path
@@ -159,6 +159,45 @@ def time_filter(moment: datetime | None) -> Markup | str:
     return _stamp(local, f"{local:%H:%M}", f"{long_date(local.date())} {local:%H:%M:%S} ({zone()})")
 
 
+_MINUTES = (N_("dans %(number)s min"), N_("il y a %(number)s min"))  # to come, gone by
+_HOURS = (N_("dans %(number)s h"), N_("il y a %(number)s h"))
+_DAYS = (N_("dans %(number)s jours"), N_("il y a %(number)s jours"))
+_NEAR = {-1: N_("demain à %(hour)s"), 0: N_("aujourd'hui à %(hour)s"), 1: N_("hier à %(hour)s")}  # days gone by
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How far `moment` is from `now`, in words: `il y a 3 min`, `hier à 09:14`, `dans 2 h`, `le 03/10/2026`.
+
+    Days are the shown zone's, so that *hier* is yesterday there, an hour put forward or back included. Minutes gone by
+    are whole, minutes to come are begun ones; beyond 30 days it is the date. static/js/ago.js says the same as time
+    goes on: change both.
+    """
+    local, today = _local(moment.replace(microsecond=0)), _local(now).date()
+    gone = int((now.replace(microsecond=0) - local).total_seconds())
+    if -30 < gone < 60:
+        return gettext("à l'instant")
+    apart, past = abs(gone), gone > 0
+    if (minutes := apart // 60 if past else -(-apart // 60)) < 60:
+        return gettext(_MINUTES[past], number=minutes)
+    days = (today - local.date()).days
+    if days == 0 and apart < 6 * 3600:
+        return gettext(_HOURS[past], number=(apart + 1800) // 3600)
+    if abs(days) < 2:
+        return gettext(_NEAR[days], hour=f"{local:%H:%M}")
+    if abs(days) <= 30:
+        return gettext(_DAYS[past], number=abs(days))
+    return gettext("le %(day)s", day=f"{local:%d/%m/%Y}")
+
+
+def ago_filter(moment: datetime | None) -> Markup | str:
+    """How long ago, with the exact stamp as title. For where one asks that; proofs and sorted lists are exact."""
+    if moment is None:
+        return ""
+    stamp = datetime_filter(moment)
+    told = Markup(" data-ago>{}<").format(ago(moment, datetime.now(UTC)))
+    return Markup(re.sub(r">[^<]*<", lambda _found: told, stamp, count=1))
+
+
 def number_filter(number: float | int | None) -> str:
     """1 234 567 in the page's language."""
     return "" if number is None else _decimal(language(), number)
@@ -193,6 +232,7 @@ def setup(app: Flask) -> None:
     app.jinja_env.filters.update(
         date=date_filter,
         datetime=datetime_filter,
+        ago=ago_filter,
         longdate=longdate_filter,
         time=time_filter,
         number=number_filter,
