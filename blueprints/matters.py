@@ -50,6 +50,7 @@ class Matter:
     moment: EvaluationMoment | None = None
     remind: bool = False
     only: ContactKind | None = None
+    added: bool = False  # whether the person adds files of their own
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -206,7 +207,8 @@ class Matter:
             File(ready.filename, ready.sha256, ready.size, ready.media_type)
             for ready in self.shelf.files(self._kinds(names, contact), contact)
         ]
-        if self.kind is not None and not mine and not found:
+        enough = self.added and self.kind is DocumentKind.UPLOADED
+        if self.kind is not None and not (mine or found or enough):
             raise UserMistake(N_("Il n'y a rien à joindre pour %(name)s."), "attached", name=contact.name)
         return (*mine, *found)
 

@@ -23,7 +23,7 @@ from wtforms import (
 from wtforms.validators import NumberRange, Optional
 
 from blueprints.forms import BaseForm, Line, Needed, RowForm, Text
-from i18n import N_, _
+from i18n import N_, _, language
 from models import Organisation, Programme, TrainingSession
 from models.words import SessionState
 from people import programmes
@@ -71,7 +71,15 @@ def _raw(field: Any) -> bool:
 
 
 class MoneyField(DecimalField):
-    """A decimal number as people write it: 12,5 or 12.5, spaces between thousands."""
+    """A decimal number as people write it: 12,5 or 12.5, spaces between thousands; shown as the page has it."""
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        if self.data is None:
+            return ""
+        shown = f"{self.data:f}" if self.data % 1 == 0 else f"{self.data:.2f}"
+        return shown.removesuffix(".00").replace(".", "," if language() == "fr" else ".")
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         typed = [re.sub(r"[\s\u00a0\u202f€%]", "", value).replace(",", ".") for value in valuelist]

@@ -39,6 +39,8 @@ def write(matter: Matter) -> Response:
     if group := posted("choose"):
         form.choose(group)
         return _form(form)
+    if posted("step") == "enclose":  # from a page of writing that takes no file: nothing typed is lost
+        return _form(form)
     if not form.validate():
         return _form(form, 422)
     try:
@@ -90,6 +92,7 @@ def _preview(
 
 def _send(form: WriteForm, writing: Writing, send_at: datetime | None) -> Response:
     matter = form.matter
+    matter.added = bool(form.kept)
     sender = _sender(matter)
     if sender is None:
         raise UserMistake(N_("Aucune adresse d'expédition n'est configurée : demandez à un administrateur."))

@@ -102,6 +102,23 @@ def staff(client: Browser, cassiopee: House) -> Browser:
     return client.sign_in(cassiopee.staff)
 
 
+def test_who_wants_to_attach_a_file_keeps_what_is_written(staff: Browser, run: TrainingSession) -> None:
+    staff.get(f"/sessions/{run.public_id}/emails/new")
+    (button,) = staff.html.xpath("//button[@value='enclose']")
+    where, form = button.get("formaction"), fields(staff)
+    kept = {"subject_fr": ["Le plan"], "message_fr": ["Voici le plan."], "people": form["people"][:2]}
+    staff.post(where, form | kept | {"step": "enclose"}, status=200)
+    carried = fields(staff)
+    assert {name: carried[name] for name in kept} == kept
+    assert not errors(staff) and posted() == []
+    staff.post(where, carried | {"step": "send"}, status=422)
+    assert "rien à joindre" in errors(staff), "it was to carry something"
+    plan = {"step": "preview", "files": [(io.BytesIO(b"par ici"), "plan.txt")]}
+    upload(staff, where, carried | plan)
+    staff.post(where, fields(staff) | {"step": "send"})
+    assert [(email.subject, email.attachment_count) for email in posted()] == [("Le plan", 1)] * 2
+
+
 def test_a_free_email_walks_from_page_to_outbox(staff: Browser, run: TrainingSession) -> None:
     address = f"/sessions/{run.public_id}/emails/new"
     staff.get(address)

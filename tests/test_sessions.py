@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import event, select
 
+from blueprints.session_forms import SessionForm
 from extensions import db
 from models import Contact, Enrolment, TrainingSession
 from models.words import ContactKind, SessionState, Status
@@ -296,3 +298,32 @@ def test_modules_followed_one_by_one(staff: Browser, cassiopee: House, boreale: 
     staff.post(f"{path}/{stranger.public_id}/modules", {"module": [first]})
     assert db.session.scalars(select(Enrolment.contact_id)).all() == [lea.id]
     Browser(staff.app).sign_in(boreale.admin).post(act, {"module": [first]}, status=404)
+
+
+@pytest.mark.parametrize(
+    ("kept", "french", "english"),
+    [("690", "690", "690"), ("690.5", "690,50", "690.50"), ("0", "0", "0"), (None, "", "")],
+)
+def test_an_amount_is_shown_as_people_write_it(app: Flask, kept: str | None, french: str, english: str) -> None:
+    for language, shown in (("fr", french), ("en", english)):
+        with app.test_request_context():
+            g.language = language
+            assert SessionForm(data={"price": Decimal(kept) if kept else None}).price._value() == shown
+
+
+def test_a_session_under_way_says_so_on_every_page(client: Browser, cassiopee: House) -> None:
+    today = training.today(cassiopee.organisation)
+    run = session_of(cassiopee, "Soudage", today, state=SessionState.PLANNED)
+    later = session_of(cassiopee, "Peinture", today + timedelta(days=30), state=SessionState.PLANNED)
+    learner = person(cassiopee, "Léa", "Martin")
+    training.enrol(run, [learner])
+    db.session.commit()
+    client.sign_in(cassiopee.staff)
+    pages = [("/sessions", 1), (f"/sessions/{run.public_id}", 1), (f"/sessions/{run.public_id}/people", 1),
+             (f"/contacts/{learner.public_id}", 1), (f"/sessions/{later.public_id}", 0)]  # fmt: skip
+    for page, number in pages:
+        client.get(page)
+        labels = client.html.xpath("//main//span[contains(@class, 'chip-label')]")
+        chips = [label.text_content().strip() for label in labels]
+        assert chips.count("En cours") == number, page
+        assert ("Planifiée" in chips) == (page in ("/sessions", f"/sessions/{later.public_id}")), page
