@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import url_for
 
-from blueprints import quarantine_details, resend_form
+from blueprints import letter_shape, quarantine_details, resend_form
 from blueprints.attached import files_of
 from blueprints.remedies import remedy
 from history.detail import Detail, Event, fingerprints
@@ -31,6 +31,7 @@ def context(detail: Detail) -> dict[str, Any]:
         "remedy": remedy(detail),
         "timeline": _timeline(detail),
         "treating": _treating(detail, failed),
+        "shape": letter_shape.shape(detail.head),
         "files": files_of(detail.row, fingerprints(detail.row.id) if detail.erased_at else None),
         "write_anew": _write_anew(detail) if detail.erased_at else "",
         **quarantine_details.context(detail),

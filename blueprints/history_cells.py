@@ -69,11 +69,14 @@ class Cells:
 
     def _row(self, row: Row, opened: bool, oob: bool, told: tuple[str, ...]) -> str:
         who, name, address, subject, session, contact, kind, filenames = told
+        alone = name == address
+        if alone:  # two lines hold it whole, broken where one reads a break
+            name = name.replace("@", "<wbr>@")
         files, changed = row.attachment_count, self.list == "global" and row.changed_later
         has = (
             "sent" if row.sent_at else "", "changed" if changed else "", "event" if row.type in _EVENTS else "",
             "session" if row.session_id else "", "contact" if row.contact_id else "",
-            "address" if name != address else "", "files" if files else "", "open" if opened else "",
+            "" if alone else "address", "files" if files else "", "open" if opened else "",
             "oob" if oob else "",
         )  # fmt: skip
         return self._pattern(has) % {  # ids are of our own making

@@ -159,7 +159,9 @@ def opening(detail: Detail) -> ResendForm:
         title=_("Corriger et renvoyer") if wrong else _("Renvoyer cet e-mail"),
         mode=Mode.ANEW if detail.erased_at else _mode(row.reason, bool(row.attachment_count), repair),
         tomorrow_first=repair == "tomorrow" or (failed and row.reason is Reason.MAILBOX_FULL),
-        open=bool(repair) or (failed and not said and not (row.reason and row.reason.silent)),
+        # within a row it stays folded behind the remedy's button: the letter and its facts come first there
+        open=bool(repair)
+        or (failed and not said and not (row.reason and row.reason.silent) and not wants_partial()),
         fix=wrong, contact_name=row.contact_name or "" if row.contact_id else "",
     )  # fmt: skip
     email = db.session.get(Email, row.id) if (wrong or repair) and not wants_partial() else None

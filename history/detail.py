@@ -1,7 +1,7 @@
 """One e-mail: its row, what happened to it, its family of resends, and its frozen parts, each read when asked for.
 
-`about` is one statement (nothing of the body); `frozen` gives the stored bytes, `attachment` one part's blob. All are
-scoped: another organisation's e-mail is None.
+`about` is one statement (of the body, the head that tells its shape); `frozen` gives the stored bytes, `attachment` one
+part's blob. All are scoped: another organisation's e-mail is None.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from models.words import EventKind, Mark, Reason, Status
 # A page of events; what repeats more often (an image loaded again and again) is cut, the oldest kept.
 MOST_EVENTS = 200
 MOST_KIN = 100  # e-mails of one chain of resends
+_HEAD = 262_144  # bytes
 
 
 class Event(NamedTuple):
@@ -88,6 +89,7 @@ class Detail:
     treated: Treated | None = None
     phone: str = ""  # the contact's
     quarantine: spells.Spell | None = None
+    head: bytes = b""  # the first quarter of a megabyte of the stored message, attachments aside; empty where erased
 
 
 class File(NamedTuple):
@@ -119,7 +121,7 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
         _events().label("events"), _family(Email.resend_of_id, upwards=True).label("resend_of"),
         _family(Email.id, upwards=False).label("resends"), _CHAIN.label("family"), Sender.name.label("sender_name"),
         Sender.reply_to, Sender.is_default, EmailContent.size, EmailContent.sha256, EmailContent.erased_at,
-        EmailContent.erased_years, Email.treated_at, Email.treated_note,
+        EmailContent.erased_years, func.substr(EmailContent.skeleton, 1, _HEAD), Email.treated_at, Email.treated_note,
         select(User.name).where(User.id == Email.treated_by_id).correlate(Email).scalar_subquery(),
         Contact.phone, spells.last(),
     ]  # fmt: skip
@@ -130,7 +132,7 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
         return None
     row, more = Row(*found[: len(COLUMNS)]), found[len(COLUMNS) :]
     events, above, below, chain, sender_name, reply_to, is_default, *content, at, note, by, phone, spell = more
-    size, sha256, erased_at, erased_years = content
+    size, sha256, erased_at, erased_years, head = content
     parents, family = list(_relatives(above)), list(_relatives(chain))
     return Detail(
         row=row, events=[_event(parts) for parts in events or ()], resend_of=parents[0] if parents else None,
@@ -139,6 +141,7 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
         erased_at=erased_at, erased_years=erased_years,
         treated=Treated(at, by or "", note) if at or by or note else None,
         phone=phone or "", quarantine=spells.of(spell),
+        head=b"" if erased_at else bytes(head or b""),
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def test_typing_filters_keeps_the_focus_and_makes_no_step_a_letter(visit):
     found = shown(page)
     assert found[1] and page.evaluate("document.activeElement.id") == "f-recipient"
     assert page.evaluate("history.length") - before <= 1
-    for row in page.locator("tbody tr[id^=E-] td.col-recipient").all_inner_texts():
+    for row in page.locator("tbody tr[id^=E-] .col-recipient").all_inner_texts():
         assert "courrier" in row
     page.reload()
     assert shown(page) == found
@@ -78,12 +78,12 @@ def test_without_script_enter_filters_and_a_link_opens_an_email(visit):
     page.locator("#f-recipient").fill("courrier")
     page.locator("#f-recipient").press("Enter")
     page.wait_for_url(re.compile("recipient=courrier"))
-    texts = page.locator("tbody tr[id^=E-] td.col-recipient").all_inner_texts()
+    texts = page.locator("tbody tr[id^=E-] .col-recipient").all_inner_texts()
     assert texts and all("courrier" in text for text in texts)
     page.get_by_role("link", name=re.compile("Suivant")).first.click()
     page.wait_for_url(re.compile("cursor="))
     assert page.locator("#f-recipient").input_value() == "courrier"
-    page.locator("tbody tr[id^=E-] td.col-recipient a").first.click()
+    page.locator("tbody tr[id^=E-] .col-recipient a").first.click()
     page.wait_for_url(re.compile(r"/emails/E-\w+"))
     expect(page.frame_locator("iframe.letter-frame").locator("body")).to_contain_text("Atelier Cassiopée")
     expect(page.locator("main")).to_contain_text("Ce qui s’est passé")

@@ -57,6 +57,7 @@ def test_from_a_filter_to_the_cause_and_back_without_a_mouse(visit: Callable[...
     page = one.goto("/emails?status=error")
     table = page.get_by_role("table", name="E-mails envoyés par l’organisme")
     opener = table.get_by_role("button", name=re.compile("^Détail de l’e-mail à")).first
+    expect(table.get_by_role("rowheader").first).to_contain_text("@")  # a row is named by whom it went to
     opener.focus()
     page.keyboard.press("Enter")
     expect(page.locator("tr[id$=-detail]")).to_be_visible()
@@ -82,7 +83,9 @@ def test_from_a_filter_to_the_cause_and_back_without_a_mouse(visit: Callable[...
     field.fill("")
     expect(told).not_to_have_text("0 e-mail")
 
-    status = page.locator(".grid-filters summary[aria-describedby=f-status-label]")
+    status = page.locator(".grid-filters .col-status summary")
+    expect(status).to_have_accessible_name(re.compile("^Statut En erreur"))  # its column, then what is chosen
+    expect(page.locator(".grid-filters .col-type summary")).to_have_accessible_name(re.compile("^Type Tous"))
     status.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
