@@ -107,25 +107,31 @@ class ResendForm:
 
     def send_at(self, zone: str) -> datetime | None:
         """When to send, None for at once. Raises UserMistake (field `when`)."""
-        if self.when == "tomorrow":
-            return tomorrow(zone)
-        if self.when != "at":
-            return None
-        try:
-            day, hour = datetime.fromisoformat(self.day).date(), time.fromisoformat(self.hour)
-            moment = at(day, hour.replace(tzinfo=None), ZoneInfo(zone))
-        except (ValueError, OverflowError) as error:
-            raise UserMistake(N_("Indiquez le jour et l'heure."), "when") from error
-        now = datetime.now(UTC)
-        if not now < moment < now + _FURTHEST:
-            raise UserMistake(N_("Choisissez un moment à venir, dans l'année."), "when")
-        return moment
+        return moment(self.when, self.day, self.hour, zone)
 
     def blame(self, mistake: UserMistake) -> None:
         """Show a mistake at its field, or at the head of the form."""
         known = {"to", "when", "mode", "preface"}
         self.errors[mistake.field if mistake.field in known else ""] = _(mistake.message, **mistake.values)
         self.open = True
+
+
+def moment(when: str, day: str, hour: str, zone: str) -> datetime | None:
+    """When to send as a form says it (`when`: "" at once, "tomorrow", or "at" with an ISO day and hour), None for at
+    once. Raises UserMistake (field `when`)."""
+    if when == "tomorrow":
+        return tomorrow(zone)
+    if when != "at":
+        return None
+    try:
+        chosen, clock = datetime.fromisoformat(day).date(), time.fromisoformat(hour)
+        found = at(chosen, clock.replace(tzinfo=None), ZoneInfo(zone))
+    except (ValueError, OverflowError) as error:
+        raise UserMistake(N_("Indiquez le jour et l'heure."), "when") from error
+    now = datetime.now(UTC)
+    if not now < found < now + _FURTHEST:
+        raise UserMistake(N_("Choisissez un moment à venir, dans l'année."), "when")
+    return found
 
 
 def tomorrow(zone: str) -> datetime:

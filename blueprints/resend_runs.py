@@ -15,7 +15,9 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from blueprints.downloads import download
+from blueprints.resend_form import moment
 from blueprints.support import allow, get_or_404, page
+from errors import UserMistake
 from extensions import db
 from history import export_jobs, sentences
 from history.export_cells import defused
@@ -24,12 +26,13 @@ from mail import bulk_resend, resend_account
 from models import ResendRow, ResendRun, RunState
 from models.audit import AuditAction
 from models.resend_run import Left
-from models.words import Permission
+from models.words import Permission, Reason
 from people import audit
 
 blueprint = Blueprint("resend_runs", __name__)
 
 _SECONDS_BETWEEN = 2
+_SECONDS_WAITING = 60  # while its moment has not come
 _MOST_LISTED = 100
 _HEADINGS = ("id", "recipient", "name", "type", "subject", "outcome", "why", "new_id", "new_status")
 
@@ -79,13 +82,20 @@ def choices(run_id: str) -> Response:
 @blueprint.post("/resends/<run_id>/start")
 @allow(Permission.RESEND)
 def start(run_id: str) -> Response:
-    """Confirm: once, however often it is pressed."""
+    """Confirm, for now or for later (`when` as for one e-mail): once, however often it is pressed."""
     found = get_or_404(ResendRun, run_id)
+    when, day, hour = (request.form.get(name, "") for name in ("when", "day", "hour"))
+    try:
+        later = moment(when, day, hour, current_user.organisation.timezone)
+    except UserMistake as mistake:
+        flash(_(mistake.message, **mistake.values), "warning")
+        return redirect(url_for("resend_runs.run", run_id=run_id), 303)
     going = next((one.count for one in resend_account.groups(found) if one.key == resend_account.GO), 0)
     if not going:
         flash(_("Aucun e-mail ne partirait : il n'y a rien à renvoyer."), "warning")
-    elif bulk_resend.start(found):
-        audit.note(AuditAction.BULK_RESEND_STARTED, found, count=going, left=found.row_count - going)
+    elif bulk_resend.start(found, later):
+        planned = {"not_before": later.isoformat(timespec="minutes")} if later else {}
+        audit.note(AuditAction.BULK_RESEND_STARTED, found, count=going, left=found.row_count - going, **planned)
     db.session.commit()
     return redirect(url_for("resend_runs.run", run_id=run_id), 303)
 
@@ -93,11 +103,13 @@ def start(run_id: str) -> Response:
 @blueprint.post("/resends/<run_id>/cancel")
 @allow(Permission.RESEND)
 def cancel(run_id: str) -> Response:
-    """Stop after the hundred it is at."""
+    """Stop after the hundred it is at, or withdraw what waits for its moment."""
     found = get_or_404(ResendRun, run_id)
+    waited = _waits(found)
     if found.asked_at and bulk_resend.cancel(found):
         audit.note(AuditAction.BULK_RESEND_CANCELLED, found)
-        flash(_("Le renvoi est arrêté : ce qui est parti reste parti."), "info")
+        said = _("Le renvoi est retiré : rien n'est parti.") if waited else ""
+        flash(said or _("Le renvoi est arrêté : ce qui est parti reste parti."), "info")
     db.session.commit()
     return redirect(url_for("resend_runs.run", run_id=run_id), 303)
 
@@ -119,6 +131,11 @@ def account(run_id: str) -> Response:
     return download(Response("\ufeff" + _csv(rows)), f"renvois_{found.public_id}.csv", "text/csv")
 
 
+def _waits(found: ResendRun) -> bool:
+    """Whether its moment has not come."""
+    return found.state is RunState.WAITING and found.not_before is not None and found.not_before > datetime.now(UTC)
+
+
 def _csv(rows: list[list[str]]) -> str:
     """A table of bulk_resend.MOST lines is some megabytes: made at once."""
     made = io.StringIO()
@@ -135,10 +152,13 @@ def _page(found: ResendRun) -> Response:
     after_position = int(after) if after.isdigit() and len(after) < 9 else 0
     rows = resend_account.lines(found, shown.key, after_position, resend_account.PAGE + 1) if shown else []
     counts = {one.key: one.count for one in listed}
+    later = _waits(found)
+    full = export_jobs.read_query(found.query)[1].reason == (Reason.MAILBOX_FULL,)  # full today, perhaps not tomorrow
+    seconds = _SECONDS_WAITING if later else _SECONDS_BETWEEN
     return page(
         "bulk/run.html", "bulk/_run.html", run=found, groups=listed, shown=shown, rows=rows[: resend_account.PAGE],
-        more=len(rows) > resend_account.PAGE, after=after_position, seconds=_SECONDS_BETWEEN if moving else 0,
-        going=counts.get(resend_account.GO, 0), sent=counts.get(resend_account.SENT, 0),
+        more=len(rows) > resend_account.PAGE, after=after_position, seconds=seconds if moving else 0, later=later,
+        tomorrow_first=full, going=counts.get(resend_account.GO, 0), sent=counts.get(resend_account.SENT, 0),
         refused=counts.get(resend_account.REFUSED, 0), left=sum(one.count for one in listed if one.left),
         sentence=_sentence(found), draft=found.state is RunState.DRAFT, type_label=sentences.type_label,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from blueprints.support import allow, get_or_404, page
 from extensions import db
 from history import untreated
 from i18n import _, ngettext
-from mail import treating
+from mail import bulk_resend, treating
 from models import AuditAction, Email
 from models.words import Permission, Reason
 from people import audit, training
@@ -33,6 +33,7 @@ def index() -> Response:
     return page(
         "todo/index.html", found=found, today=today, mine=_mine(request.args) is not None, one=cause, domain=domain,
         seen=datetime.now(UTC), undo=session.pop(treated.UNDO, None), most=untreated.MOST, few=untreated.FEW,
+        runs=bulk_resend.waiting(current_user.organisation_id),
     )  # fmt: skip
 
 

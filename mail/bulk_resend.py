@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, delete, func, insert, literal, select, text, update
+from sqlalchemy import Select, delete, func, insert, literal, or_, select, text, update
 
 from errors import Permanent, UserMistake
 from extensions import db, on_commit, ring
@@ -80,10 +80,13 @@ def decide(run: ResendRun, take: bool, numbers: Iterable[str] | None = None, gro
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
-def start(run: ResendRun) -> bool:
-    """Confirm a draft: from now on a job works it off. False where it was none any more; the caller commits."""
-    begun = _move(run, (RunState.DRAFT,), state=RunState.WAITING, asked_at=func.now())
-    if begun:
+def start(run: ResendRun, not_before: datetime | None = None) -> bool:
+    """Confirm a draft: from now on, or from `not_before` on, a job works it off; each e-mail is judged then.
+
+    False where it was none any more; the caller commits.
+    """
+    begun = _move(run, (RunState.DRAFT,), state=RunState.WAITING, asked_at=func.now(), not_before=not_before)
+    if begun and not_before is None:
         on_commit(lambda: ring("send_again", "work"))
     return begun
 
@@ -91,6 +94,15 @@ def start(run: ResendRun) -> bool:
 def cancel(run: ResendRun) -> bool:
     """Stop a run after the hundred it is at, or drop a draft. What has gone stays gone; the caller commits."""
     return _move(run, (RunState.DRAFT, *UNDER_WAY), state=RunState.CANCELLED, finished_at=func.now())
+
+
+def waiting(organisation_id: int) -> list[ResendRun]:
+    """The runs that wait for their moment, the soonest first."""
+    later = select(ResendRun).where(
+        ResendRun.organisation_id == organisation_id, ResendRun.state == RunState.WAITING,
+        ResendRun.not_before > func.now(),
+    )  # fmt: skip
+    return list(db.session.scalars(later.order_by(ResendRun.not_before, ResendRun.id)))
 
 
 def forget_drafts() -> int:
@@ -160,7 +172,8 @@ def _one_by_one() -> int:
 
 def _locked() -> ResendRun | None:
     """The oldest run that is to be worked off and that nobody works on, locked until the transaction ends."""
-    query = select(ResendRun).where(ResendRun.state.in_(UNDER_WAY)).order_by(ResendRun.id).limit(1)
+    due = or_(ResendRun.not_before.is_(None), ResendRun.not_before <= func.now())
+    query = select(ResendRun).where(ResendRun.state.in_(UNDER_WAY), due).order_by(ResendRun.id).limit(1)
     run = db.session.scalar(query.with_for_update(skip_locked=True, of=ResendRun))
     if run is None:
         db.session.rollback()

@@ -113,6 +113,7 @@ class ResendRun(Model):
     row_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"))
     created_at: Mapped[created]
     asked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # when it was confirmed
+    not_before: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # where it was to wait for a moment
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     user: Mapped[User | None] = relationship()

@@ -5,9 +5,12 @@ Data of a kind not known here are shown by their own names, so that nothing a li
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from i18n import _, gettext
+from markupsafe import Markup
+
+from i18n import _, datetime_filter, gettext
 from models import DocumentKind, EventOutcome, Rule, Stage
 from models.domain_words import DomainState
 from models.suppression import Grounds
@@ -51,6 +54,7 @@ LABELS: dict[str, str] = {
     "own_copy": N_("Copie à soi-même"),
     "received": N_("Reçu"),
     "left": N_("Laissés de côté"),
+    "not_before": N_("Pas avant"),
     "emails": N_("E-mails"),
     "state": N_("État"),
     "note": N_("Remarque"),
@@ -123,6 +127,8 @@ def _value(name: str, value: Any) -> str:
 def _one(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("oui") if value else _("non")
+    if name == "not_before":
+        return str(Markup(datetime_filter(datetime.fromisoformat(value))).striptags())
     if name == "mode" and value in _MODES:
         return gettext(_MODES[value])
     for words in _WORDS.get(name, ()):

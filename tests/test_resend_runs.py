@@ -6,6 +6,7 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -17,6 +18,7 @@ from models.audit import AuditAction
 from models.words import Reason, Status
 from tests.client import Browser
 from tests.conftest import House
+from tests.days import today
 from tests.history.making import make_email
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=30)
@@ -129,6 +131,56 @@ def test_a_run_is_stopped(admin: Browser, emails: list[Email], monkeypatch: Any)
     admin.get(where)
     assert "2 pas partis" in admin.text() and pills(admin)["Pas partis"] == 2
     assert bulk_resend.work() == 0
+
+
+def test_a_run_for_tomorrow_is_seen_and_withdrawn(
+    admin: Browser, emails: list[Email], cassiopee: House, boreale: House
+) -> None:
+    where = preview(admin, "reason=mailbox_full")
+    assert admin.html.xpath("string(//button[contains(@class, 'btn-primary')])").strip() == "Renvoyer demain à 8 h"
+    admin.post(f"{where}/start", {"when": "tomorrow"})
+    (run,) = db.session.scalars(select(ResendRun))
+    zone = ZoneInfo(cassiopee.organisation.timezone)
+    assert run.not_before and run.not_before.astimezone(zone).isoformat()[:16] == f"{today() + timedelta(1)}T08:00"
+    assert bulk_resend.work() == 0
+    admin.get(where)
+    planned = f"{today() + timedelta(1):%d/%m/%Y} 08:00"
+    assert f"partira le {planned}" in admin.text() and "2 attendent" in admin.text()
+    assert not admin.html.xpath("//progress")
+    admin.get("/resends")
+    assert f"partira le {planned}" in admin.text()
+    admin.get("/todo")
+    assert f"Renvoi de 2 e-mails prévu {planned}" in admin.text()
+    admin.get("/settings/audit")
+    assert f"Pas avant : {planned}" in admin.text()
+    admin.sign_in(boreale.admin)
+    admin.get("/todo")
+    assert "prévu" not in admin.text()
+    admin.sign_in(cassiopee.staff)
+    admin.get("/todo")
+    assert planned in admin.text() and not admin.html.xpath("//a[starts-with(@href, '/resends/')]")
+    admin.sign_in(cassiopee.admin)
+    admin.post(f"{where}/cancel")
+    admin.get("/todo")
+    assert "Le renvoi est retiré : rien n’est parti." in admin.text() and planned not in admin.text()
+    assert run.state is RunState.CANCELLED and bulk_resend.work() == 0
+
+
+def test_a_run_for_a_moment_of_ones_own(admin: Browser, emails: list[Email], cassiopee: House) -> None:
+    where = preview(admin)
+    assert admin.html.xpath("string(//button[contains(@class, 'btn-primary')])").strip() == "Renvoyer les 2 e-mails"
+    (run,) = db.session.scalars(select(ResendRun))
+    for day, said in (("", "Indiquez le jour et l’heure."), ("2020-01-01", "Choisissez un moment à venir")):
+        admin.post(f"{where}/start", {"when": "at", "day": day, "hour": "07:30"})
+        admin.get(where)
+        assert said in admin.text() and run.state is RunState.DRAFT
+    day = today() + timedelta(days=3)
+    admin.post(f"{where}/start", {"when": "at", "day": day.isoformat(), "hour": "07:30"})
+    db.session.expire_all()
+    zone = ZoneInfo(cassiopee.organisation.timezone)
+    assert run.not_before and run.not_before.astimezone(zone).isoformat()[:16] == f"{day}T07:30"
+    (line,) = db.session.scalars(select(AuditEntry).filter_by(action=AuditAction.BULK_RESEND_STARTED))
+    assert datetime.fromisoformat(line.data["not_before"]) == run.not_before
 
 
 def test_nothing_to_send_again(admin: Browser, cassiopee: House) -> None:

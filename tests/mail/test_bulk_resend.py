@@ -312,6 +312,26 @@ def test_a_run_that_is_stopped_leaves_the_rest(cassiopee: House, monkeypatch: An
     assert bulk_resend.work() == 0 and not bulk_resend.cancel(db.session.get_one(ResendRun, run_id))
 
 
+def test_a_run_waits_for_its_moment_and_judges_anew_then(cassiopee: House) -> None:
+    first, second, at_once = (failed(cassiopee, f"Nu Méro{n}") for n in range(3))
+    run, other = prepared(cassiopee, first, second), prepared(cassiopee, at_once)
+    moment = datetime.now(UTC) + timedelta(hours=9)
+    assert bulk_resend.start(run, moment) and bulk_resend.start(other)
+    db.session.commit()
+    assert [one.id for one in bulk_resend.waiting(cassiopee.id)] == [run.id]
+    assert bulk_resend.work() == 1, "what waits holds up nobody"
+    assert run.state is RunState.WAITING and bulk_resend.work() == 0
+    first.status = Status.OPENED  # it was received in the meantime
+    run.not_before = datetime.now(UTC) - timedelta(seconds=1)
+    db.session.commit()
+    assert bulk_resend.work() == 1
+    db.session.expire_all()
+    assert run.state is RunState.DONE and not bulk_resend.waiting(cassiopee.id)
+    rows = {row.email_id: row for row in db.session.scalars(select(ResendRow).filter_by(run_id=run.id))}
+    assert rows[first.id].verdict is Left.RECEIVED and not rows[first.id].chosen
+    assert rows[second.id].outcome is RowOutcome.SENT
+
+
 def test_drafts_are_forgotten(cassiopee: House) -> None:
     old, young, asked = (prepared(cassiopee, failed(cassiopee, f"Nu Méro{n}")) for n in range(3))
     bulk_resend.start(asked)
