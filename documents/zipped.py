@@ -7,7 +7,7 @@ be told of each member, by what they make of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from zipstream import ZIP_STORED, ZipStream
@@ -37,19 +37,10 @@ def stream(
     archive = ZipStream(compress_type=ZIP_STORED)
     lost: list[str] = []
     for member in members:
-        whole = [True]
-        try:
-            if member.sha256 == GONE:
-                raise Permanent("erased")
-            data = blobs.open(member.sha256)
-        except Permanent:
-            whole[0] = False
-        else:
-            archive.add(_as_far_as_whole(data, whole), member.name, size=member.size)
-            yield from archive.all_files()
+        whole = yield from put(archive, member.sha256, member.name, member.size)
         if tell:
-            tell(member, whole[0])
-        elif not whole[0]:
+            tell(member, whole)
+        elif not whole:
             lost.append(member.name)
     if last or lost:
         name, said = last() if last else (_("MANQUE.txt"), _missing(lost))
@@ -58,13 +49,29 @@ def stream(
     yield from archive.finalize()
 
 
+def put(archive: ZipStream, sha256: str, name: str, size: int) -> Generator[bytes, None, bool]:
+    """The bytes of one blob on their way into `archive`; at the end whether they were all there and as they were
+    stored. Where nothing of it could be read (GONE, lost) there is no such member."""
+    whole = True
+
+    def as_far_as_whole(data: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal whole
+        try:
+            yield from data
+        except Permanent:
+            whole = False
+
+    try:
+        if sha256 == GONE:
+            raise Permanent("erased")
+        data = blobs.open(sha256)
+    except Permanent:
+        return False
+    archive.add(as_far_as_whole(data), name, size=size)
+    yield from archive.all_files()
+    return whole
+
+
 def _missing(names: list[str]) -> list[bytes]:
     said = _("Perdus ou abîmés dans notre stockage, ils manquent à cette archive ou n'y sont pas entiers :")
     return ["\r\n".join([said, "", *names, ""]).encode("utf-8-sig")]
-
-
-def _as_far_as_whole(data: Iterator[bytes], whole: list[bool]) -> Iterator[bytes]:
-    try:
-        yield from data
-    except Permanent:
-        whole[0] = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from zipstream import ZIP_STORED, ZipStream
 
-from documents import blobs
-from errors import Permanent
+from documents import zipped
 from extensions import db
 from history import detail
 from history.detail import Detail
@@ -65,6 +64,19 @@ class Member:
     data: bytes | None = None
     sha256: str = ""
     size: int = 0
+
+
+class Sum(NamedTuple):
+    """The digest of a file of the archive; not `whole`: it is lost, or proved damaged on its way."""
+
+    name: str
+    sha256: str
+    whole: bool = True
+
+    def line(self, folder: str = "") -> str:
+        """As sha256sum reads it, a remark where there is nothing to check."""
+        name = folder + self.name
+        return f"{self.sha256}  {name}" if self.whole else f"# {name}: lost or damaged"
 
 
 def read(organisation_id: int, public_id: str) -> Proof | None:
@@ -131,32 +143,26 @@ def as_json(proof: Proof, message_id: str, **more: Any) -> bytes:
 def stream(members: Iterable[Member]) -> Iterator[bytes]:
     """The archive in chunks; what is gone or proves damaged is named at its end in place of its digest."""
     archive = ZipStream(compress_type=ZIP_STORED)
-    sums = []
-    for member in members:
-        if member.data is not None:
-            archive.add(member.data, member.name)
-            sums.append(f"{hashlib.sha256(member.data).hexdigest()}  {member.name}")
-            yield from archive.all_files()
-            continue
-        whole = [True]
-        try:
-            chunks = blobs.open(member.sha256)
-        except Permanent:
-            whole[0] = False
-        else:
-            archive.add(_as_far_as_whole(chunks, whole), member.name, size=member.size)
-            yield from archive.all_files()
-        sums.append(f"{member.sha256}  {member.name}" if whole[0] else f"# {member.name}: lost or damaged")
-    archive.add("\n".join([*sums, ""]).encode(), SUMS)
-    yield from archive.all_files()
+    yield from written(archive, members)
     yield from archive.finalize()
 
 
-def _as_far_as_whole(chunks: Iterator[bytes], whole: list[bool]) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    except Permanent:
-        whole[0] = False
+def written(archive: ZipStream, members: Iterable[Member], folder: str = "") -> Generator[bytes, None, list[Sum]]:
+    """One proof on its way into `archive`, below `folder` ("" or "name/"), its own list of digests at its end; then
+    the digests of all of it."""
+    sums = []
+    for member in members:
+        if member.data is not None:
+            archive.add(member.data, folder + member.name)
+            yield from archive.all_files()
+            sums.append(Sum(member.name, hashlib.sha256(member.data).hexdigest()))
+        else:
+            whole = yield from zipped.put(archive, member.sha256, folder + member.name, member.size)
+            sums.append(Sum(member.name, member.sha256, whole))
+    listed = "\n".join([*(one.line() for one in sums), ""]).encode()
+    archive.add(listed, folder + SUMS)
+    yield from archive.all_files()
+    return [*sums, Sum(SUMS, hashlib.sha256(listed).hexdigest())]
 
 
 def _plain(value: Any) -> str:
