@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import url_for
@@ -11,11 +10,10 @@ from blueprints import letter_shape, quarantine_details, resend_form
 from blueprints.attached import files_of
 from blueprints.remedies import remedy
 from history.detail import Detail, Event, fingerprints
-from i18n import N_, _
+from i18n import _
 from i18n import datetime_filter as moment
-from mail.providers import PROVIDERS
-from models import LeftBy
 from models.words import EventKind, Status
+from proofs.story import known
 
 _NEWS_TONES = {
     Status.SENT: "info", Status.DELIVERED: "success", Status.OPENED: "success", Status.UNCERTAIN: "warning",
@@ -85,25 +83,6 @@ def _treating(detail: Detail, failed: bool) -> str:
     return "mark"
 
 
-def story(detail: Detail) -> list[tuple[datetime, str, str, str]]:
-    """The time-line as plain words: when, what, from whom or how, the server's own words."""
-    told = []
-    for event in detail.events:
-        line = _happening(event, detail.row.public_id)
-        told.append((event.occurred_at, line["title"], line["sub"], line["words"]))
-    return told
-
-
-# Why a look was taken for a machine's (mail.lookers).
-_MACHINES = {
-    "head": N_("demandé sans être regardé"), "prefetch": N_("chargé d'avance"),
-    "name": N_("relais d'images ou robot"), "soon": N_("aussitôt après l'arrivée"),
-    "burst": N_("en rafale depuis un même réseau"),
-}  # fmt: skip
-
-_LEFT_BY = {way.value: way.label for way in LeftBy}
-
-
 def _happening(event: Event, public_id: str) -> dict[str, Any]:
     evidence = {"public_id": public_id, "number": event.inbound_id}
     return {
@@ -112,42 +91,7 @@ def _happening(event: Event, public_id: str) -> dict[str, Any]:
         "time": moment(event.occurred_at),
         "tone": "danger" if event.kind in (EventKind.REFUSED, EventKind.NOT_SENT, EventKind.BOUNCED)
         else _NEWS_TONES.get(event.kind.status, "neutral") if event.kind.status else "neutral",
-        "sub": " · ".join(_facts(event)),
+        "sub": " · ".join(known(event)),
         "words": event.server_words,
         "href": url_for("reports.evidence", **evidence) if event.inbound_id else "",
     }  # fmt: skip
-
-
-def _facts(event: Event) -> list[str]:
-    known = [_(event.reason.label)] if event.reason else []
-    if event.attempt:
-        known.append(_("essai %(number)s", number=event.attempt))
-    if event.remote_host:
-        known.append(event.remote_host)
-    kind, _colon, name = event.source.partition(":")
-    name = PROVIDERS[name].LABEL if name in PROVIDERS else name
-    sources = {
-        "dsn": _("rapport reçu par e-mail"), "pixel": _("image d'ouverture"), "link": _("lien suivi"),
-        "webhook": _("nouvelle de %(name)s", name=name), "poll": _("nouvelle de %(name)s", name=name),
-        "reaper": _("constaté après une interruption"),
-    }  # fmt: skip
-    if kind in sources:
-        known.append(sources[kind])
-    left_by = _LEFT_BY.get(event.data.get("left_by", ""))
-    if left_by:
-        known.append(_(left_by))
-    if event.data.get("receipt"):
-        known.append(_("accusé de réception demandé"))
-    if event.data.get("because") == "opt_out":
-        known.append(_("le destinataire ne veut plus de ce type d'e-mails"))
-    machine = _MACHINES.get(event.data.get("why", ""))
-    if machine:
-        known.append(_(machine))
-    author, address = event.data.get("by"), event.data.get("to")
-    if author:
-        known.append(_("par %(name)s", name=author))
-    if address:
-        known.append(_("à %(address)s", address=address))
-    if event.data.get("key") == "by-hand":
-        known.append(_("note : %(note)s", note=event.data.get("note", "")))
-    return known

@@ -14,13 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent
 LEAVES = {"words", "config", "places", "errors"}
 BASE = LEAVES | {"extensions", "i18n"}
 BELOW = BASE | {"models"}
-DEEP = BELOW | {"metrics", "documents", "mail", "planning", "history", "people", "webhooks"}
+DEEP = BELOW | {"metrics", "documents", "mail", "planning", "history", "people", "webhooks", "proofs"}
 MAY_IMPORT = {
     "words": set(), "places": set(), "errors": set(), "config": {"places"},
     "i18n": LEAVES, "extensions": LEAVES, "models": BASE,
     "metrics": BELOW, "documents": BELOW, "mail": BELOW | {"documents"},
     "planning": BELOW | {"documents", "mail", "people", "history"},
     "history": BELOW | {"documents"}, "people": BELOW, "webhooks": BELOW | {"documents", "mail", "history"},
+    "proofs": BELOW | {"documents", "mail", "history", "people"},
     "jobs": DEEP, "blueprints": DEEP, "cli": DEEP,
 }  # fmt: skip
 ANYTHING = {"app", "worker", "local", "seeds", "tests", "bench", "migrations", "tools", "docs"}

@@ -19,8 +19,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
 import mail
-from blueprints import proof_sheet
-from blueprints.proof_sheet import Told
 from documents import blobs
 from extensions import db
 from history import proof
@@ -30,6 +28,9 @@ from mail.fold import Fact
 from mail.signature_check import Signature, check
 from models import AuditAction, AuditEntry, Email, EmailContent, InboundMessage
 from models.words import EventKind, Reason
+from proofs import blocks, sheet
+from proofs.sheet import Told
+from proofs.taker import Taker
 from tests.conftest import House
 
 HOSTILE = "<b>Convocation</b> #eval(1) $x$"
@@ -72,13 +73,15 @@ def taken(client: Any, email: Email) -> dict[str, bytes]:
     return files
 
 
-def told(house: House, **changed: Any) -> Told:
+NOW = datetime(2026, 11, 22, 8, 14, tzinfo=UTC)
+
+
+def told(**changed: Any) -> Told:
     """What the page says besides the e-mail."""
-    now = datetime(2026, 11, 22, 8, 14, tzinfo=UTC)
     return Told(**{
-        "organisation": house.organisation, "by": "Mathieu", "at": now, "message_id": "<a@b.example>", "intact": True,
-        "signature": None, "story": [(now, "Demandé", "par Ada", ""), (now, "Refusé", "", "550 " + "x" * 300)],
-        "log": [(now, "Ada", "Marqué comme traité")], "names": ["message.eml"],
+        "message_id": "<a@b.example>", "intact": True, "signature": None,
+        "story": [(NOW, "Demandé", "par Ada", ""), (NOW, "Refusé", "", "550 " + "x" * 300)],
+        "log": [(NOW, "Ada", "Marqué comme traité")], "names": ["message.eml"],
     } | changed)  # fmt: skip
 
 
@@ -86,8 +89,9 @@ def words(email: Email, page: Told) -> str:
     """All that the page says, in one line."""
     found = proof.read(email.organisation_id, email.public_id)
     assert found is not None
-    assert proof_sheet.pdf(found, page).startswith(b"%PDF-1.")
-    return re.sub(r"[\s\u202f]+", " ", json.dumps(proof_sheet.said(found, page), ensure_ascii=False))
+    said = sheet.said(taker := Taker.of(email.organisation_id, "Mathieu", NOW), found, page)
+    assert blocks.printed(taker, said).startswith(b"%PDF-1.")
+    return re.sub(r"[\s\u202f]+", " ", json.dumps(said, ensure_ascii=False))
 
 
 def test_it_holds_all_and_proves_itself(client: Any, cassiopee: House) -> None:
@@ -120,17 +124,17 @@ def test_the_page_says_it_in_words(cassiopee: House, app: Any) -> None:
     email = sent(cassiopee)
     content = db.session.get_one(EmailContent, email.id)
     with app.test_request_context():
-        page = words(email, told(cassiopee))
+        page = words(email, told())
         for one in (HOSTILE, "luc@client.example", "Adresse inconnue", "rien n’a changé depuis la demande", "Mathieu",
                     content.sha256, "22/11/2026 09:14:00 +0100", "Marqué comme traité", "550 xxxx"):  # fmt: skip
             assert one in page, one
-        assert "ATTENTION : les octets conservés" in words(email, told(cassiopee, intact=False))
-        assert "il reste son empreinte" in words(email, told(cassiopee, intact=None))
+        assert "ATTENTION : les octets conservés" in words(email, told(intact=False))
+        assert "il reste son empreinte" in words(email, told(intact=None))
         good = Signature("b.example", "s1", True, True)
-        assert "Signature vérifiée" in words(email, told(cassiopee, signature=good))
+        assert "Signature vérifiée" in words(email, told(signature=good))
         for bad in (replace(good, body=False), replace(good, headers=False)):
-            assert "ATTENTION : la signature" in words(email, told(cassiopee, signature=bad))
-        assert "n’est plus connue ici" in words(email, told(cassiopee, signature=replace(good, headers=None)))
+            assert "ATTENTION : la signature" in words(email, told(signature=bad))
+        assert "n’est plus connue ici" in words(email, told(signature=replace(good, headers=None)))
 
 
 def test_what_is_gone_is_said(client: Any, cassiopee: House) -> None:
