@@ -1,9 +1,10 @@
 """Picture every screen of a running house: `python -m bench.screens --at http://127.0.0.1:5000 --out var/screens`.
 
 Promises one address for every page of the URL map that can be reached from the navigation by links, and the states
-named in STATES (zero results, a mistake, opened rows, unfolded menus), each at three widths, in both themes and both
-languages, with an index.html that shows them side by side and says which pages no link reached. Eyes judge.
-`--only sessions,todo` takes some endpoints, `--widths 1440`, `--themes light`, `--languages fr` fewer pictures.
+named in STATES (zero results, a mistake, opened rows, unfolded menus, a slow network), each at three widths, in both
+themes and both languages, with an index.html that shows them side by side and says which pages no link reached. Eyes
+judge. `--only sessions,todo` takes some endpoints, `--widths 1440`, `--themes light`, `--languages fr` fewer pictures;
+`--extreme` adds bench.extremes to the house and to the set.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lxml import html
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from playwright.sync_api import Error as BrowserError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
 
 from app import create_app
+from bench import extremes
 
 CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -40,18 +42,36 @@ NO_SCREEN = re.compile(r"changed|thumbnail|pixel|\.(file|raw|source|body|frame|e
 
 @dataclass(frozen=True)
 class State:
-    """A page in a state: `at` is the endpoint it begins from, `more` goes behind its address, then the `clicks`."""
+    """A page in a state: `at` is the endpoint it begins from, `more` goes behind its address, then the `clicks`.
+
+    `slow`: the last click is answered after four seconds, and the picture shows what stands meanwhile.
+    """
 
     name: str
     at: str
     more: str = ""
     clicks: tuple[str, ...] = ()
+    slow: bool = False
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One line of the set: `who` is the account that looks, "" the one that was asked for."""
+
+    name: str
+    path: str
+    state: State | None = None
+    who: str = ""
 
 
 STATES = (
     State("zero results", "emails.index", "?recipient=nobody-at-all&status=error"),
     State("an expanded failure", "emails.index", "?status=error", ("tbody .expand",)),
     State("an expanded e-mail with attachments", "emails.index", "?attachment=yes", ("tbody .expand",)),
+    State("an expanded e-mail with hostile files", "emails.index", "?subject=Pour+pr%C3%A9parer", ("tbody .expand",)),
+    State("an expanded e-mail from right to left", "emails.index", "?recipient=extreme.example", ("tbody .expand",)),
+    State("an expanded failure, slow network", "emails.index", "?status=error", ("tbody .expand",), slow=True),
+    State("a filtered list, slow network", "emails.index", "?status=error", (".filter-chips a",), slow=True),
     State("rows selected", "emails.index", "", tuple(f"tbody .col-select input >> nth={row}" for row in (0, 1))),
     State("the filter sheet", "emails.index", "?status=error", (".filter-toggle > summary",)),
     State("the filters' help", "emails.index", "", (".search-help > summary",)),
@@ -64,6 +84,7 @@ STATES = (
     State("nothing to treat", "todo.index", "?who=mine"),
     State("corrections of a cause", "todo.index", "/corrections?cause=user_unknown&domain=courrier.example"),
     State("what a rule would erase", "settings.index", "/retention?years=1"),
+    State("corrections, none", "todo.index", "/corrections?cause=user_unknown&domain=nobody.example"),
     State("an erased e-mail", "emails.index", "?subject=Bilan", ("tbody .expand",)),
     State("no such page", "dashboard.home", "no/such/page"),
 )
@@ -99,8 +120,11 @@ def reach(context: BrowserContext, base: str, adapter: MapAdapter) -> dict[str, 
 
 
 def sign_in(browser: Browser, base: str, who: str, language: str) -> BrowserContext:
-    """A window of the demo's account `who`, its pages in `language`."""
-    context = browser.new_context(locale="fr-FR", reduced_motion="reduce", timezone_id="Europe/Paris")
+    """A window of the demo's account `who`, or of nobody's, its pages in `language`."""
+    locale = "fr-FR" if language == "fr" else "en-GB"
+    context = browser.new_context(locale=locale, reduced_motion="reduce", timezone_id="Europe/Paris")
+    if who == extremes.NOBODY:
+        return context
     page = context.new_page()
     page.goto(base + "/sign-in")
     page.fill("input[name=email]", who)
@@ -113,50 +137,72 @@ def sign_in(browser: Browser, base: str, who: str, language: str) -> BrowserCont
     return context
 
 
+def _slowed(page: Page, slow: bool) -> None:
+    network = page.context.new_cdp_session(page)
+    network.send("Network.emulateNetworkConditions", {
+        "offline": False, "latency": 4000 if slow else 0, "downloadThroughput": -1, "uploadThroughput": -1,
+    })  # fmt: skip
+
+
 def picture(page: Page, file: Path, state: State | None = None) -> str:
     """Take one picture of the whole page (at most 2,600 px of it); what went wrong, if something did."""
-    for click in state.clicks if state else ():
+    # A form that is refused shows the product's own words, not Chromium's.
+    page.evaluate("for (const form of document.forms) form.noValidate = true")
+    slow = state is not None and state.slow
+    clicks = state.clicks if state else ()
+    for number, click in enumerate(clicks, 1):
         target = page.locator(click).first
         if not target.is_visible():
             return f"not shown at this width: {click}"
+        if slow and number == len(clicks):
+            _slowed(page, True)
         target.click()
         page.wait_for_timeout(350)
-        page.wait_for_function("!document.querySelector('.htmx-request')")
+        if not slow:
+            expect(page.locator(".htmx-request")).to_have_count(0, timeout=15_000)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     tall = min(page.evaluate("document.documentElement.scrollHeight"), 2600)
     size = page.viewport_size or {"width": 1440, "height": 900}
     page.set_viewport_size({"width": size["width"], "height": max(tall, size["height"])})
     page.screenshot(path=file)
     page.set_viewport_size(size)
+    if slow:
+        _slowed(page, False)
     return f"{wide} px too wide" if wide > 0 else ""
+
+
+def _screens(args: argparse.Namespace, context: BrowserContext, found: dict[str, str]) -> list[Screen]:
+    """What is to be pictured, of what was reached."""
+    screens = [Screen(name, path) for name, path in sorted(found.items())]
+    screens += [Screen(one.name, found[one.at] + one.more, one) for one in STATES if one.at in found]
+    if args.extreme:
+        screens += [Screen(name, path, None, who) for name, path, who in extremes.hard(context, args.at)]
+    return [one for one in screens if not args.only or any(word in one.name for word in args.only)]
 
 
 def shots(args: argparse.Namespace, browser: Browser, adapter: MapAdapter) -> Iterator[tuple[str, str, str, str]]:
     """Take them all: (screen, address, picture's name, what went wrong)."""
     first = sign_in(browser, args.at, args.who, args.languages[0])
     found = reach(first, args.at, adapter)
+    screens = _screens(args, first, found)
     first.close()
-    screens: list[tuple[str, str, State | None]] = [(name, path, None) for name, path in sorted(found.items())]
-    screens += [(one.name, found[one.at] + one.more, one) for one in STATES if one.at in found]
-    screens = [one for one in screens if not args.only or any(word in one[0] for word in args.only)]
-    for language in args.languages:
-        context = sign_in(browser, args.at, args.who, language)
+    for language, who in product(args.languages, dict.fromkeys(one.who for one in screens)):
+        context = sign_in(browser, args.at, who or args.who, language)
         page = context.new_page()
         for theme, width in product(args.themes, args.widths):
             page.emulate_media(color_scheme=theme)
-            for name, path, state in screens:
+            for one in (screen for screen in screens if screen.who == who):
                 page.set_viewport_size({"width": width, "height": WIDTHS.get(width, 900)})
-                file = f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}_{width}_{theme}_{language}.png"
+                file = f"{re.sub(r'[^a-z0-9]+', '-', one.name.lower()).strip('-')}_{width}_{theme}_{language}.png"
                 try:
-                    page.goto(args.at + path)
-                    wrong = picture(page, args.out / file, state)
-                except BrowserError as error:
+                    page.goto(args.at + one.path)
+                    wrong = picture(page, args.out / file, one.state)
+                except (BrowserError, AssertionError) as error:
                     wrong = str(error).splitlines()[0]
-                yield name, path, file, wrong
+                yield one.name, one.path, file, wrong
         context.close()
-    reached = set(found)
     for name in sorted({str(rule.endpoint) for rule in adapter.map.iter_rules() if "GET" in (rule.methods or ())}):
-        if name not in reached and not NO_SCREEN.search(name) and not args.only:
+        if name not in found and not NO_SCREEN.search(name) and not args.only:
             yield name, "", "", "no link leads here in the demo"
 
 
@@ -185,6 +231,7 @@ def main() -> None:
     wish.add_argument("--only", type=lambda text: text.split(","), default=[])
     wish.add_argument("--widths", type=lambda text: [int(one) for one in text.split(",")], default=list(WIDTHS))
     wish.add_argument("--themes", type=lambda text: text.split(","), default=["light", "dark"])
+    wish.add_argument("--extreme", action="store_true", help="make the house extreme first")
     wish.add_argument("--languages", type=lambda text: text.split(","), default=["fr", "en"])
     args = wish.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
