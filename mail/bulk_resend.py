@@ -96,13 +96,14 @@ def cancel(run: ResendRun) -> bool:
     return _move(run, (RunState.DRAFT, *UNDER_WAY), state=RunState.CANCELLED, finished_at=func.now())
 
 
-def waiting(organisation_id: int) -> list[ResendRun]:
-    """The runs that wait for their moment, the soonest first."""
-    later = select(ResendRun).where(
+def waiting(organisation_id: int) -> list[tuple[ResendRun, int]]:
+    """The runs that wait for their moment and how many e-mails each is to send, the soonest first."""
+    chosen = select(func.count()).where(ResendRow.run_id == ResendRun.id, ResendRow.chosen).scalar_subquery()
+    later = select(ResendRun, chosen).where(
         ResendRun.organisation_id == organisation_id, ResendRun.state == RunState.WAITING,
         ResendRun.not_before > func.now(),
     )  # fmt: skip
-    return list(db.session.scalars(later.order_by(ResendRun.not_before, ResendRun.id)))
+    return [(run, count) for run, count in db.session.execute(later.order_by(ResendRun.not_before, ResendRun.id))]
 
 
 def forget_drafts() -> int:

@@ -150,7 +150,7 @@ def test_a_run_for_tomorrow_is_seen_and_withdrawn(
     admin.get("/resends")
     assert f"partira le {planned}" in admin.text()
     admin.get("/todo")
-    assert f"Renvoi de 2 e-mails prévu {planned}" in admin.text()
+    assert f"Renvoi de 2 e-mails prévu le {planned}" in admin.text()
     admin.get("/settings/audit")
     assert f"Pas avant : {planned}" in admin.text()
     admin.sign_in(boreale.admin)

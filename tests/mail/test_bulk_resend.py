@@ -318,7 +318,7 @@ def test_a_run_waits_for_its_moment_and_judges_anew_then(cassiopee: House) -> No
     moment = datetime.now(UTC) + timedelta(hours=9)
     assert bulk_resend.start(run, moment) and bulk_resend.start(other)
     db.session.commit()
-    assert [one.id for one in bulk_resend.waiting(cassiopee.id)] == [run.id]
+    assert [(one.id, count) for one, count in bulk_resend.waiting(cassiopee.id)] == [(run.id, 2)]
     assert bulk_resend.work() == 1, "what waits holds up nobody"
     assert run.state is RunState.WAITING and bulk_resend.work() == 0
     first.status = Status.OPENED  # it was received in the meantime
