@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mail.resend import SETTLED_AFTER
 from models.document import EvaluationMoment
-from models.resend_run import Left
+from models.resend_run import Left, RunState
 from models.suppression import CANONICAL
 from models.words import EmailType, Mark, Reason
 
@@ -72,6 +72,12 @@ _PAID = f"""email.type IN ({_TO_PAY}) AND EXISTS (
         AND paid.payload #>> '{{data,invoice,number}}' = told.payload #>> '{{data,invoice,number}}'
       WHERE told.email_id IN (email.id, email.resend_of_id))"""
 
+# An earlier run that waits for its moment is to send it: the later one leaves it to that.
+_PLANNED = f"""EXISTS (
+      SELECT FROM resend_row AS planned JOIN resend_run ON resend_run.id = planned.run_id
+      WHERE planned.email_id = email.id AND planned.chosen AND planned.run_id < listed.run_id
+        AND resend_run.state = '{RunState.WAITING.value}' AND resend_run.not_before > now())"""
+
 # (position, verdict, matter, created_at, id) of the rows that WHERE takes; binds :today.
 JUDGED = f"""
 SELECT listed.run_id, listed.position, email.created_at, email.id, CASE
@@ -87,6 +93,7 @@ SELECT listed.run_id, listed.position, email.created_at, email.id, CASE
     WHEN email.status IN ('delivered', 'opened') THEN '{Left.RECEIVED.value}'
     WHEN after.best = 3 THEN '{Left.ARRIVED_SINCE.value}'
     WHEN after.best = 2 THEN '{Left.RECENT.value}'
+    WHEN {_PLANNED} THEN '{Left.PLANNED.value}'
     WHEN after.best = 1 THEN '{Left.RESENT.value}'
     WHEN email.status = 'sent' THEN '{Left.ACCEPTED.value}'
     WHEN email.type IN ({_BEFORE_THE_END}) AND (training.state IN ('finished', 'cancelled')

@@ -62,6 +62,9 @@ class Left(Word):
         "recent", N_("Renvoyés depuis moins d'un jour"),
         N_("Un renvoi, ou le même e-mail, est parti il y a moins de vingt-quatre heures ou attend de partir."),
     )
+    PLANNED = (
+        "planned", N_("Renvoi déjà prévu"), N_("Un renvoi en nombre qui attend son moment les comprend déjà."),
+    )
     RESENT = (
         "resent", N_("Déjà renvoyés"),
         N_("Un renvoi est parti et n'a pas été refusé ; rien ne confirme encore qu'il a été reçu."),

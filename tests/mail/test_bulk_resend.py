@@ -127,6 +127,12 @@ def test_each_verdict(cassiopee: House, people: list[Contact]) -> None:
     after(waiting, Status.REQUESTED, resend_of_id=waiting.id)
     recent = case(Left.RECENT, "Ré Cent", marks=Mark.RESENT)
     after(recent, Status.SENT, resend_of_id=recent.id, ago=timedelta(hours=23))
+    planned = case(Left.PLANNED, "Pré Vu")
+    bulk_resend.start(prepared(cassiopee, planned), datetime.now(UTC) + timedelta(hours=1))
+    dropped = case(None, "Re Tiré")
+    withdrawn = prepared(cassiopee, dropped)
+    bulk_resend.start(withdrawn, datetime.now(UTC) + timedelta(hours=1))
+    bulk_resend.cancel(withdrawn)
     gone = case(Left.RESENT, "Par Ti", marks=Mark.RESENT)
     after(gone, Status.SENT, resend_of_id=gone.id, ago=timedelta(hours=25))
     # a later e-mail about the same matter; of a free one the subject is part of it
