@@ -154,10 +154,16 @@ def new(kind: str) -> Response:
 @blueprint.route("/<public_id>/edit", methods=["GET", "POST"])
 @allow(Permission.WRITE)
 def edit(public_id: str) -> Response:
-    return _form(get_or_404(Contact, public_id))
+    """?missing=S-… comes from what is missing of that session, and leads back there."""
+    back = None
+    if request.args.get("missing") and current_user.may(Permission.SEND):
+        missing = get_or_404(TrainingSession, request.args["missing"])
+        back = url_for("completeness.missing", public_id=missing.public_id)
+    return _form(get_or_404(Contact, public_id), back=back)
 
 
-def _form(contact: Contact, training_session: TrainingSession | None = None) -> Response:
+def _form(contact: Contact, training_session: TrainingSession | None = None, back: str | None = None) -> Response:
+    """Create or edit; `back`: where saving leads, if not to what was saved."""
     form = ContactForm(contact.kind, obj=contact)
     if request.method == "GET" and request.args.get("email"):
         form.email.data = request.args["email"][:254]
@@ -174,11 +180,11 @@ def _form(contact: Contact, training_session: TrainingSession | None = None) -> 
             plans.replan(training_session.id)
         db.session.commit()
         flash(_("La fiche de %(name)s est enregistrée.", name=contact.name), "success")
-        return redirect(_after(contact, training_session), 303)  # type: ignore[return-value]
+        return redirect(back or _after(contact, training_session), 303)  # type: ignore[return-value]
     status = 422 if request.method == "POST" else 200
     return page(
         "contacts/form.html", status=status, form=form, contact=contact, kind=contact.kind,
-        plural=PLURALS[contact.kind], training_session=training_session,
+        plural=PLURALS[contact.kind], training_session=training_session, back=back,
         likely=contacts.likely_address(form.email.data or ""),
     )  # fmt: skip
 

@@ -21,7 +21,18 @@ from errors import UserMistake
 from extensions import db, settings
 from mail import templates
 from mail.compose import Draft, File, Writing, unreachable
-from models import Contact, DocumentKind, EvaluationMoment, Organisation, Sender, Template, TrainingSession, User
+from models import (
+    Address,
+    Contact,
+    DocumentKind,
+    Email,
+    EvaluationMoment,
+    Organisation,
+    Sender,
+    Template,
+    TrainingSession,
+    User,
+)
 from models.words import N_, EmailType, Reason
 from planning.cells import Cell, before_start
 from planning.completeness import Matrix, Person
@@ -32,11 +43,13 @@ _NO_SENDER = N_("Aucune adresse d'expédition n'est configurée : demandez à un
 
 @dataclass(frozen=True)
 class Miss:
-    """One person who misses one e-mail. `why_not` (a French message id) says why they cannot be written to."""
+    """One person who misses one e-mail. `why_not` (a French message id) says why they cannot be written to; `moved`:
+    their address is another one than what was sent last went to."""
 
     person: Person
     cell: Cell
     why_not: str | None
+    moved: bool = False
 
     @property
     def key(self) -> str:
@@ -46,7 +59,8 @@ class Miss:
     def doubtful(self) -> bool:
         """The last one failed because of the address, or of its quarantine: sending there again is likely to fail."""
         sent = self.cell.sent
-        return bool(sent and sent.reason and (sent.reason.address_dead or sent.reason is Reason.SUPPRESSED))
+        at_fault = bool(sent and sent.reason and (sent.reason.address_dead or sent.reason is Reason.SUPPRESSED))
+        return at_fault and not self.moved
 
     @property
     def ticked(self) -> bool:
@@ -99,7 +113,7 @@ class Sending:
         found = []
         for type in self.types:
             misses = tuple(
-                Miss(row.person, row.cells[type], self._why_not(row.person, type))
+                self._miss(row.person, row.cells[type])
                 for row in self.matrix.missing
                 if row.cells[type].state.missing and self.person in ("", row.person.public_id)
             )
@@ -107,6 +121,22 @@ class Sending:
             if template is not None:
                 found.append(Batch(type, template, misses))
         return found
+
+    @cached_property
+    def _went_to(self) -> dict[str, str]:
+        """Of the failed e-mails of those who miss something, by number: the address each went to."""
+        sent = [cell.sent for row in self.matrix.missing for cell in row.cells.values() if cell.state.missing]
+        numbers = [one.public_id for one in sent if one and one.reason]
+        if not numbers:
+            return {}
+        query = select(Email.public_id, Address.address).join(Address, Address.id == Email.address_id)
+        mine = query.where(Email.organisation_id == self.organisation.id, Email.public_id.in_(numbers))
+        return dict(map(tuple, db.session.execute(mine)))
+
+    def _miss(self, person: Person, cell: Cell) -> Miss:
+        there = self._went_to.get(cell.sent.public_id) if cell.sent else None
+        moved = there is not None and there.casefold() != (person.email or "").casefold()
+        return Miss(person, cell, self._why_not(person, cell.type), moved)
 
     def _why_not(self, person: Person, type: EmailType) -> str | None:
         if before_start(type) and person.last is not None and person.last <= self.matrix.now:

@@ -32,7 +32,7 @@ def test_the_missing_are_offered_and_written_to_once(staff: Browser, cassiopee: 
     db.session.commit()
     about = {"training_session_id": made.id, "at": datetime.now(UTC) - timedelta(hours=1)}
     make_email(cassiopee, status=Status.DELIVERED, contact_id=ada.id, **about)
-    make_email(cassiopee, status=Status.FAILED, reason=Reason.USER_UNKNOWN, contact_id=bob.id, **about)
+    make_email(cassiopee, bob.email, status=Status.FAILED, reason=Reason.USER_UNKNOWN, contact_id=bob.id, **about)
     page = f"/sessions/{made.public_id}/completeness/missing"
     staff.get(f"{page}?type=convocation")
     boxes = {box.get("value"): box for box in staff.html.xpath("//input[@name='to']")}
@@ -59,6 +59,24 @@ def test_the_missing_are_offered_and_written_to_once(staff: Browser, cassiopee: 
     assert len(emails()) == 3
     staff.post(page, {"request_key": "2"}, status=422)
     assert "Choisissez au moins un destinataire." in staff.text()
+
+
+def test_an_address_corrected_on_the_way_leads_back_to_the_sending(staff: Browser, cassiopee: House) -> None:
+    made = session_with(cassiopee, ["convocation"], date.today() + timedelta(days=3))
+    (bob,) = enrolled(cassiopee, made, "Bob Bril")
+    make_email(cassiopee, bob.email, status=Status.FAILED, reason=Reason.USER_UNKNOWN, contact_id=bob.id,
+               training_session_id=made.id, at=datetime.now(UTC) - timedelta(hours=1))  # fmt: skip
+    page = f"/sessions/{made.public_id}/completeness/missing"
+    staff.get(page)
+    (where,) = staff.html.xpath("//a[starts-with(@href, '/contacts/') and contains(@href, '/edit')]/@href")
+    staff.get(where)
+    assert page in staff.html.xpath("//form//a[contains(., 'Annuler')]/@href")
+    answer = staff.post(where, {"first_name": "Bob", "last_name": "Bril", "email": "bob.bril@exemple.example",
+                                "language": "fr", "country": "FR"})  # fmt: skip
+    assert answer.location == page
+    staff.get(page)
+    assert staff.html.xpath("//input[@name='to']/@checked"), "what is corrected is ticked"
+    staff.get(f"/contacts/{bob.public_id}/edit?missing=S-nobody", status=404)
 
 
 def test_all_types_leave_together(staff: Browser, cassiopee: House) -> None:
