@@ -16,12 +16,14 @@ from rq import get_current_job
 import webhooks
 from documents import runs
 from history import export_jobs, export_work, tallies
+from history.export_cells import Format
 from mail import bulk_resend, inbound, mailbox, marks, outbox, trials
 from mail.domain_checks import check_due
 from mail.drain import drain as run_drain
 from mail.providers import ledger, poller
 from mail.providers import trials as provider_trials
 from planning import alerts, digest, events, plans, retention
+from proofs import many
 
 _stop_asked = False
 _worker: int | None = None
@@ -117,7 +119,7 @@ def export() -> None:
         if swept():
             webhooks.deliver(seconds=2)
 
-    export_work.run(meanwhile, _stop)
+    export_work.run(meanwhile, _stop, {Format.PROOF: many.making})
 
 
 def deliver_webhooks() -> None:

@@ -1,38 +1,19 @@
-"""What pages show of the files of an e-mail, and the way to those of a list; blueprints.attachments gives them."""
+"""What pages show of the files of an e-mail; blueprints.attachments gives them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import url_for
 
-from blueprints.history_asked import Asked
 from documents import blobs
 from documents.file_names import readable
-from history import Scope, export_jobs
 from history.rows import Row
-from i18n import _, size_filter
+from i18n import size_filter
 
 _LARGEST_THUMBNAIL = 2_000_000  # bytes: as many as a page may load to draw it as large as a nail
 _MOST_THUMBNAILS = 12
-
-
-def address(asked: Asked) -> str:
-    """Where the files of a list are offered (blueprints.attachments.offer)."""
-    key = export_jobs.scope_key(asked.scope)
-    pairs = [*([("in", key)] if key else []), *asked.pairs(asked.filter.with_())]
-    return f"{url_for('attachments.offer')}?{urlencode(pairs)}"
-
-
-def about(scope: Scope) -> str:
-    """Whose history a list is, in words; '' for the organisation's."""
-    if scope.training_session is not None:
-        return _("Session : %(title)s", title=scope.training_session.title)
-    if scope.opportunity is not None:
-        return _("Opportunité : %(title)s", title=scope.opportunity.title)
-    return _("Contact : %(name)s", name=scope.contact.name) if scope.contact is not None else ""
 
 
 def files_of(row: Row, erased: Mapping[int, str] | None = None) -> list[dict[str, Any]]:

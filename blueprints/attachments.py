@@ -7,12 +7,12 @@ shown in place. Archives stream; taking one is noted in the audit log.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from flask_login import current_user
 
-from blueprints.attached import about, files_of
+from blueprints import whole_lists
+from blueprints.attached import files_of
 from blueprints.downloads import download, shown_in_place, streamed
 from blueprints.erased import gone
 from blueprints.support import allow, page
@@ -20,7 +20,7 @@ from documents import blobs, pictures
 from documents.file_names import readable
 from errors import Permanent
 from extensions import db
-from history import Scope, archive, detail, export, export_jobs, sentences, short_links
+from history import Scope, archive, detail, export, export_jobs, sentences
 from history.export_cells import Format
 from history.filters import HistoryFilter
 from i18n import _
@@ -125,11 +125,7 @@ def of_email(public_id: str) -> Response:
 @allow(Permission.DOWNLOAD_ALL)
 def offer() -> Response:
     """What an archive of the list would hold, before it is asked for."""
-    asked = request.query_string.decode("ascii", "ignore")
-    if "v" in request.args:  # words kept out of addresses
-        opened = short_links.read(current_user, request.args.items(multi=True))
-        asked = urlencode([("in", request.args.get("in", "")), *opened.to_query()])
-    scope, filter_ = _asked(asked)
+    scope, filter_ = whole_lists.asked(whole_lists.query())
     now = datetime.now(UTC)
     return _offer(scope, filter_, now, archive.wanted(scope, filter_, now))
 
@@ -138,7 +134,7 @@ def offer() -> Response:
 @allow(Permission.DOWNLOAD_ALL)
 def of_list() -> Response:
     """Every file of the list, a folder an e-mail."""
-    scope, filter_ = _asked(request.form.get("query", ""))
+    scope, filter_ = whole_lists.asked(request.form.get("query", ""))
     now = datetime.now(UTC)
     found = archive.wanted(scope, filter_, now)
     if not found.file_count:
@@ -148,8 +144,8 @@ def of_list() -> Response:
         emails=len(found.ids), query=export_jobs.query_of(scope, filter_),
     )  # fmt: skip
     db.session.commit()
-    name = export.filename(filter_, now, scope.zone, Format.CSV).removesuffix(".csv").replace("emails", "pieces", 1)
-    return _archived(Response(streamed(archive.of_list(scope.organisation_id, scope.zone, found.ids))), f"{name}.zip")
+    name = export.filename(filter_, now, scope.zone, Format.PROOF, "pieces", export_jobs.name_of(scope))
+    return _archived(Response(streamed(archive.of_list(scope.organisation_id, scope.zone, found.ids))), name)
 
 
 def _file(public_id: str, position: int) -> detail.File:
@@ -172,20 +168,11 @@ def _why_not(found: detail.File) -> str:
     return message
 
 
-def _asked(query: str) -> tuple[Scope, HistoryFilter]:
-    """The list that a query of export_jobs.query_of() is about; 404 for a foreign scope."""
-    try:
-        key, filter_ = export_jobs.read_query(query)
-    except ValueError:  # more fields than any page of ours sends
-        abort(400)
-    return export_jobs.scope_of(current_user.organisation, key) or abort(404), filter_
-
-
 def _offer(scope: Scope, filter_: HistoryFilter, now: datetime, found: archive.Wanted, status: int = 200) -> Response:
     return page(
         "attachments/offer.html", status=status, found=found, most=archive.MOST_FILES,
         sentence=sentences.sentence(filter_, now, scope.zone), query=export_jobs.query_of(scope, filter_),
-        about=about(scope), training_session=scope.training_session,
+        about=sentences.about(scope), training_session=scope.training_session,
     )  # fmt: skip
 
 

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from flask import Blueprint, abort, flash, redirect, request, send_file, url_for
 from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from blueprints.attached import about
+from blueprints import whole_lists
 from blueprints.own_origin import own_path
 from blueprints.support import allow, page
 from errors import UserMistake
 from extensions import db
-from history import Scope, export, export_jobs, sentences, short_links
+from history import Scope, export, export_jobs, sentences
 from history.export_cells import Format
 from i18n import _, ngettext
 from models import AuditAction, Export
@@ -68,11 +67,9 @@ def index() -> Response:
 @allow(Permission.EXPORT)
 def new() -> Response:
     """What a job would make, before it is asked for."""
-    asked = request.query_string.decode("ascii", "ignore")
-    if "v" in request.args:  # words kept out of addresses
-        opened = short_links.read(current_user, request.args.items(multi=True))
-        asked = urlencode([("in", request.args.get("in", "")), *opened.to_query()])
-    format_, scope, query = _asked(request.args.get("format", "csv-excel"), asked)
+    format_, scope, query = _asked(request.args.get("format", "csv-excel"), whole_lists.query())
+    if not format_.is_list:
+        return redirect(f"{url_for('proofs.offer')}?{query}", 303)
     return _offer(format_, scope, query)
 
 
@@ -80,6 +77,8 @@ def new() -> Response:
 @allow(Permission.EXPORT)
 def create() -> Response:
     format_, scope, query = _asked(request.form.get("format", ""), request.form.get("query", ""))
+    if not format_.is_list and not current_user.may(Permission.AUDIT):
+        abort(403)
     filter_, columns = export_jobs.read_query(query)[1], export_jobs.columns_of(query)
     try:
         made = export_jobs.ask(current_user, scope, filter_, format_, columns)
@@ -136,10 +135,17 @@ def file(public_id: str) -> Response:
         abort(410)
     if found.state is not ExportState.READY or not path.is_file():
         abort(404)
-    media_type = Format(found.format).media_type
-    audit.taken(AuditAction.EXPORT_FETCHED, found, rows=found.row_count, format=found.format)
+    format_ = Format(found.format)
+    if format_.is_list:
+        audit.taken(AuditAction.EXPORT_FETCHED, found, rows=found.row_count, format=found.format)
+    elif current_user.may(Permission.AUDIT):
+        about = export_jobs.read_query(found.query)[0]
+        audit.taken(AuditAction.PROOF_TAKEN, found, also=[about] if about else [], emails=found.row_count,
+                    query=found.query)
+    else:  # no manager any more
+        abort(403)
     response = send_file(
-        path, media_type, as_attachment=True, download_name=found.filename, etag=found.public_id, max_age=0
+        path, format_.media_type, as_attachment=True, download_name=found.filename, etag=found.public_id, max_age=0
     )  # fmt: skip
     response.headers["Cache-Control"] = "private, no-store"
     return response
@@ -160,11 +166,7 @@ def _asked(name: str, query: str) -> tuple[Format, Scope, str]:
         format_ = Format(name)
     except ValueError:
         abort(400)
-    try:
-        key, filter_ = export_jobs.read_query(query)
-    except ValueError:  # more fields than any page of ours sends
-        abort(400)
-    scope = export_jobs.scope_of(current_user.organisation, key) or abort(404)
+    scope, filter_ = whole_lists.asked(query)
     return format_, scope, export_jobs.query_of(scope, filter_, export_jobs.columns_of(query))
 
 
@@ -177,7 +179,7 @@ def _offer(format_: Format, scope: Scope, query: str, mistake: UserMistake | Non
         said = _(export_jobs.NOT_ALLOWED)
     return page(
         "exports/new.html", status=422 if mistake else 200, format=format_, query=query, large=large, allowed=allowed,
-        said=said, sentence=sentences.sentence(filter_, now, scope.zone), about=about(scope),
+        said=said, sentence=sentences.sentence(filter_, now, scope.zone), about=sentences.about(scope),
     )  # fmt: skip
 
 
@@ -189,7 +191,7 @@ def _shown(exports: list[Export]) -> list[Shown]:
         key, filter_ = export_jobs.read_query(one.query)
         if key not in abouts:
             scope = export_jobs.scope_of(current_user.organisation, key)
-            abouts[key] = about(scope) if scope else ""
+            abouts[key] = sentences.about(scope) if scope else ""
         sentence = sentences.sentence(filter_, one.created_at, current_user.organisation.timezone)
         shown.append(Shown(one, Format(one.format), abouts[key], sentence, _around(one, running), TONES[one.state]))
     return shown

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from blueprints.keeping import hole, kept
 from blueprints.support import PAGE
 from history.columns import Column
+from history.export_cells import Format
 from history.periods import DateField
 from history.scope import Kind
 from i18n import _
@@ -40,6 +41,7 @@ class Frame:
     linked: bool
     may_export: bool
     may_download: bool
+    may_prove: bool
     narrowed: bool  # there is a sentence to read
     hinted: bool
     chip_count: int
@@ -77,21 +79,21 @@ class Frame:
         """(label, address, icon)."""
         formats = [(label, hole("exported") + name, icon) for label, name, icon in export_formats()]
         files = [(_("Pièces jointes (ZIP)"), hole("attachments"), "file-zip")] if self.may_download else []
-        return [*formats, *files]
+        proofs = [(_(Format.PROOF.label), hole("proofs"), "shield-check")] if self.may_prove else []
+        return [*formats, *files, *proofs]
 
     @property
     def said(self) -> dict[str, Markup]:
         return {name: hole(f"said_{name}") for name in _SAID}
 
 
-def export_formats() -> list[tuple[str, str, str]]:
-    """(label, format, icon)."""
-    from history import export
-
+def export_formats(proofs: bool = False) -> list[tuple[str, str, str]]:
+    """(label, format, icon); with `proofs`, of those too."""
     icons = {
         "csv-excel": "file-spreadsheet", "xlsx": "table", "csv": "file-type-csv", "json": "code", "ndjson": "code",
     }  # fmt: skip
-    return [(_(export.Format(name).label), name, icon) for name, icon in icons.items()]
+    icons |= {"proof": "shield-check"} if proofs else {}
+    return [(_(Format(name).label), name, icon) for name, icon in icons.items()]
 
 
 class Values(dict[str, Any]):

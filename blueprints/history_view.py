@@ -12,7 +12,7 @@ from flask import render_template, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
-from blueprints import attached, history_frame, history_panels, search_help
+from blueprints import history_frame, history_panels, search_help, whole_lists
 from blueprints.history_asked import Asked
 from blueprints.history_cells import Cells
 from blueprints.history_frame import Frame, export_formats
@@ -179,8 +179,8 @@ class View:
         }  # fmt: skip
         return kept(
             "history/_select.html", holes, rows=len(self.rows), all=bool(self.page.previous or self.page.next), oob=oob,
-            formats=tuple(export_formats()), allowed=tuple([p for p in Permission if may(p)]),
-            discreet=self.asked.discreet, linked=link is not None,
+            formats=tuple(export_formats(proofs=may(Permission.AUDIT))),
+            allowed=tuple([p for p in Permission if may(p)]), discreet=self.asked.discreet, linked=link is not None,
         )  # fmt: skip
 
     @property
@@ -270,7 +270,12 @@ class View:
     @property
     def attachments(self) -> str:
         """The address of its attachments."""
-        return attached.address(self.asked)
+        return whole_lists.address("attachments.offer", self.asked)
+
+    @property
+    def proofs(self) -> str:
+        """The address of its e-mails' proofs."""
+        return whole_lists.address("proofs.offer", self.asked)
 
     @property
     def selected_from(self) -> str:
@@ -313,7 +318,7 @@ class View:
             order=tuple([pair for pair in asked.to_query() if pair[0] in ("sort", "limit")]),
             newest_first=asked.newest_first, date_field=asked.date_field, discreet=self.asked.discreet,
             linked=self.asked.link is not None, may_export=current_user.may(Permission.EXPORT),
-            may_download=current_user.may(Permission.DOWNLOAD_ALL),
+            may_download=current_user.may(Permission.DOWNLOAD_ALL), may_prove=current_user.may(Permission.AUDIT),
             narrowed=asked.narrowed or not asked.newest_first, hinted=bool(self.hint), chip_count=len(self.chips),
             more_count=self.more_count,
             tabs=tuple([(label, active, count is not None) for label, _address, active, count in tabs]),

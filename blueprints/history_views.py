@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from flask import Response, abort, g, make_response, redirect, request, stream_with_context, url_for
 from flask_login import current_user
 
-from blueprints import history_asked, history_panels
+from blueprints import history_asked, history_panels, whole_lists
 from blueprints.history_asked import Asked
 from blueprints.history_frame import Values
 from blueprints.history_view import View
@@ -84,6 +84,10 @@ def _export(asked: Asked, now: datetime) -> Response:
         format_ = export.Format(request.args["format"])
     except ValueError:
         abort(400)
+    if not format_.is_list:
+        if not current_user.may(Permission.AUDIT):
+            abort(403)
+        return redirect(whole_lists.address("proofs.offer", asked), 303)  # type: ignore[return-value]
     most = export_jobs.at_once(scope, filter_.with_(), now, format_)
     if most is None:  # too long to wait for: a job's
         key = export_jobs.scope_key(scope)

@@ -103,7 +103,7 @@ def of_list(organisation_id: int, zone: str, ids: array[int]) -> Iterator[bytes]
         def members() -> Iterator[zipped.Member]:
             folders = Unique()
             for row, files in _emails(organisation_id, ids):
-                folder = folders(_folder(row, zone))
+                folder = folders(folder_of(row, zone))
                 names = Unique()
                 for file in files:
                     member = zipped.Member(f"{folder}/{names(safe(file.filename))}", file.given, file.size)
@@ -157,7 +157,8 @@ def _emails(organisation_id: int, ids: array[int]) -> Iterator[tuple[Row, list[_
         yield from ((known[one], files.get(one, [])) for one in batch if one in known)
 
 
-def _folder(row: Row, zone: str) -> str:
+def folder_of(row: Row, zone: str) -> str:
+    """What the folder of an e-mail is called: when it left (or was asked for), to whom, its number."""
     at = (row.sent_at or row.created_at).astimezone(ZoneInfo(zone))
     return safe(f"{at:%Y-%m-%d %Hh%M} {safe(row.recipient)[:60]} {row.public_id}")
 
@@ -174,12 +175,13 @@ def _line(row: Row, file: _File, member: zipped.Member, zone: str) -> list[str]:
     folder, _slash, name = member.name.rpartition("/")
     return [
         folder, name, file.filename, str(file.size), file.media_type, file.sha256, row.public_id,
-        _moment(row.created_at, zone), _moment(row.sent_at, zone), row.recipient, row.address, row.session_title or "",
+        moment(row.created_at, zone), moment(row.sent_at, zone), row.recipient, row.address, row.session_title or "",
         _(row.type_label), row.subject, _(row.status.label),
     ]  # fmt: skip
 
 
-def _moment(at: datetime | None, zone: str) -> str:
+def moment(at: datetime | None, zone: str) -> str:
+    """As a list for people has it: sorted as text it is sorted in time."""
     return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if at else ""
 
 

@@ -57,11 +57,15 @@ def stream(
     return all_of_it()
 
 
-def filename(filter_: HistoryFilter, now: datetime, zone: str, format_: Format) -> str:
-    """emails_2026-11-22_0914_en-erreur.csv: when, in the organisation's zone, and what is filtered."""
+def filename(
+    filter_: HistoryFilter, now: datetime, zone: str, format_: Format, what: str = "emails", about: str = ""
+) -> str:
+    """emails_2026-11-22_0914_en-erreur.csv: of `what` and (a session's title, a name) of whom, when, in the
+    organisation's zone, and what is filtered."""
     stamp = f"{now.astimezone(ZoneInfo(zone)):%Y-%m-%d_%H%M}"
     said = "-".join(filter(None, (_slug(chip.label.partition(":")[2]) for chip in chips(filter_))))
-    return "_".join(filter(None, ("emails", stamp, said[:60].strip("-")))) + f".{format_.extension}"
+    of = _slug(about)[:60].strip("-")
+    return "_".join(filter(None, (what, of, stamp, said[:60].strip("-")))) + f".{format_.extension}"
 
 
 def _slug(label: str) -> str:

@@ -29,10 +29,11 @@ class Format(Enum):
     JSON = "json"
     NDJSON = "ndjson"  # one object a line
     XLSX = "xlsx"
+    PROOF = "proof"  # no list: a folder an e-mail (the package proofs)
 
     @property
     def extension(self) -> str:
-        return "csv" if self is Format.EXCEL else self.value
+        return {Format.EXCEL: "csv", Format.PROOF: "zip"}.get(self, self.value)
 
     @property
     def media_type(self) -> str:
@@ -42,6 +43,11 @@ class Format(Enum):
     def label(self) -> str:
         """A French message id."""
         return _LABELS[self]
+
+    @property
+    def is_list(self) -> bool:
+        """A row an e-mail, as whoever reads the list may have it."""
+        return self is not Format.PROOF
 
     @property
     def is_json(self) -> bool:
@@ -59,6 +65,7 @@ _MEDIA_TYPES = {
     Format.JSON: "application/json",
     Format.NDJSON: "application/x-ndjson",
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.PROOF: "application/zip",
 }
 _LABELS = {
     Format.EXCEL: N_("Excel français (CSV)"),
@@ -66,6 +73,7 @@ _LABELS = {
     Format.JSON: N_("JSON"),
     Format.NDJSON: N_("JSON, une ligne par e-mail (NDJSON)"),
     Format.XLSX: N_("Classeur Excel (XLSX)"),
+    Format.PROOF: N_("Dossier de preuve (ZIP)"),
 }
 
 # (field, heading in French, what it is): the order of every format.

@@ -52,6 +52,12 @@ def scope_key(scope: Scope) -> str:
     return about.public_id if about else ""
 
 
+def name_of(scope: Scope) -> str:
+    """What the session, contact or opportunity is called that `scope` is about, '' for the whole organisation."""
+    named = scope.training_session or scope.opportunity
+    return named.title if named else scope.contact.name if scope.contact else ""
+
+
 def scope_of(organisation: Organisation, key: str) -> Scope | None:
     """The scope that scope_key() wrote; None when the organisation has no such thing."""
     if not key:
@@ -94,6 +100,9 @@ def ask(
     it is ready. Raises UserMistake when it is not for that role, or too many wait.
     """
     now, query = datetime.now(UTC), query_of(scope, filter_, columns)
+    name = export.filename(filter_, now, scope.zone, format_)
+    if not format_.is_list:
+        name = export.filename(filter_, now, scope.zone, format_, "preuves", name_of(scope))
     if not user.may(Permission.EXPORT_LARGE) and export.more_than(scope, filter_, now, AT_ONCE):
         raise UserMistake(NOT_ALLOWED)
     db.session.execute(select(User.id).where(User.id == user.id).with_for_update())  # two clicks, one export
@@ -106,7 +115,7 @@ def ask(
         raise UserMistake(_TOO_MANY)
     asked = Export(
         organisation_id=user.organisation_id, user_id=user.id, format=format_.value, query=query,
-        language=i18n.language(), filename=export.filename(filter_, now, scope.zone, format_), created_at=now,
+        language=i18n.language(), filename=name, created_at=now,
         state=ExportState.WAITING, seen_at=now if quiet else None, **({"public_id": named} if named else {}),
     )  # fmt: skip
     db.session.add(asked)

@@ -11,7 +11,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -35,6 +35,8 @@ log = logging.getLogger("sillage.export")
 # Rows a part. Words are sought anew for each part, so theirs are larger.
 PART = 50_000
 PART_OF_WORDS = 250_000
+# What makes a file that is no list: of that export into that file, (done, all) e-mails as it goes.
+Maker = Callable[[int, IO[bytes]], Iterator[tuple[int, int]]]
 _FULL = N_("Il n'y a plus de place sur le disque du serveur. Prévenez la personne qui l'administre, puis recommencez.")
 _GONE = N_("La session ou le client de cet export n'existe plus.")
 _BROKEN = N_("L'export a échoué. Recommencez ; si cela se reproduit, prévenez l'assistance.")
@@ -62,10 +64,14 @@ class _Task:
     last_key: str
 
 
-def run(meanwhile: Callable[[], Any] = lambda: None, stopped: Callable[[], bool] = lambda: False) -> int:
+def run(
+    meanwhile: Callable[[], Any] = lambda: None, stopped: Callable[[], bool] = lambda: False,
+    makers: Mapping[Format, Maker] | None = None,
+) -> int:  # fmt: skip
     """Make exports until none waits or `stopped`; returns how many were brought to an end.
 
-    `meanwhile` is called between parts: short work that must not wait for a long export. Raises DBAPIError or
+    `meanwhile` is called between parts: short work that must not wait for a long export. `makers` make what is no list
+    of rows; one of theirs that died is made anew. Raises DBAPIError or
     psycopg.Error when the database goes away.
     """
     ended = 0
@@ -74,11 +80,13 @@ def run(meanwhile: Callable[[], Any] = lambda: None, stopped: Callable[[], bool]
             export_id = export_jobs.take_turn(turn)
             if export_id is None:
                 break
-            ended += _make(export_id, meanwhile, stopped)
+            ended += _make(export_id, meanwhile, stopped, makers or {})
     return ended
 
 
-def _make(export_id: int, meanwhile: Callable[[], Any], stopped: Callable[[], bool]) -> bool:
+def _make(
+    export_id: int, meanwhile: Callable[[], Any], stopped: Callable[[], bool], makers: Mapping[Format, Maker]
+) -> bool:
     """One export, in its owner's language; whether it has come to an end."""
 
     def between(task: _Task, **facts: Any) -> None:
@@ -94,7 +102,7 @@ def _make(export_id: int, meanwhile: Callable[[], Any], stopped: Callable[[], bo
             if task is None:
                 return True
             public_id = task.public_id
-            _write(task, between)
+            _write(task, between, makers.get(task.format))
         except _Leave:
             return False
         except _Over:
@@ -139,13 +147,13 @@ def _task(export_id: int) -> _Task | None:
     return task
 
 
-def _write(task: _Task, between: Callable[..., None]) -> None:
+def _write(task: _Task, between: Callable[..., None], maker: Maker | None) -> None:
     """Every part, then the file as a whole, then the word that it is ready."""
     settings().places.exports.mkdir(parents=True, exist_ok=True)
     part = export_jobs.part_of(task.public_id)
     part.touch()
     with part.open("r+b") as file:
-        rows = _copy(task, file, between)
+        rows = _made(task, file, between, maker) if maker else _copy(task, file, between)
     whole = part
     if task.format is Format.XLSX:
         room = export_jobs.room_of(task.public_id)
@@ -165,14 +173,25 @@ def _write(task: _Task, between: Callable[..., None]) -> None:
         room.rmdir()
 
 
-def _seldom(step: Callable[[int], None], seconds: float = 1.0) -> Callable[[int], None]:
+def _made(task: _Task, file: IO[bytes], between: Callable[..., None], maker: Maker) -> int:
+    """What `maker` makes, from the top; returns of how many e-mails."""
+    file.truncate(0)
+    done = 0
+    told = _seldom(lambda done, wanted: between(task, done_count=done, row_count=wanted))
+    for done, wanted in maker(task.id, file):
+        told(done, wanted)
+    _keep(file)
+    return done
+
+
+def _seldom(step: Callable[..., None], seconds: float = 1.0) -> Callable[..., None]:
     """`step`, but not more often than that."""
     last = time.monotonic()
 
-    def sometimes(done: int) -> None:
+    def sometimes(*facts: int) -> None:
         nonlocal last
         if time.monotonic() - last >= seconds:
-            step(done)
+            step(*facts)
             last = time.monotonic()
 
     return sometimes

@@ -73,6 +73,11 @@ class Sum(NamedTuple):
     sha256: str
     whole: bool = True
 
+    @classmethod
+    def of(cls, name: str, data: bytes) -> Sum:
+        """The digest of bytes at hand."""
+        return cls(name, hashlib.sha256(data).hexdigest())
+
     def line(self, folder: str = "") -> str:
         """As sha256sum reads it, a remark where there is nothing to check."""
         name = folder + self.name
@@ -155,14 +160,14 @@ def written(archive: ZipStream, members: Iterable[Member], folder: str = "") -> 
         if member.data is not None:
             archive.add(member.data, folder + member.name)
             yield from archive.all_files()
-            sums.append(Sum(member.name, hashlib.sha256(member.data).hexdigest()))
+            sums.append(Sum.of(member.name, member.data))
         else:
             whole = yield from zipped.put(archive, member.sha256, folder + member.name, member.size)
             sums.append(Sum(member.name, member.sha256, whole))
     listed = "\n".join([*(one.line() for one in sums), ""]).encode()
     archive.add(listed, folder + SUMS)
     yield from archive.all_files()
-    return [*sums, Sum(SUMS, hashlib.sha256(listed).hexdigest())]
+    return [*sums, Sum.of(SUMS, listed)]
 
 
 def _plain(value: Any) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from history.filters import HistoryFilter, is_short
 from history.periods import DateField, Days, Period
 from history.rows import Count
+from history.scope import Scope
 from i18n import _, long_date, ngettext
 from models.standing import Standing
 from models.words import N_, EmailType, Reason, Status, StatusGroup
@@ -152,6 +153,15 @@ def hint(filter_: HistoryFilter) -> str:
     if any(is_short(part) for part in filter_.recipient.split()):
         return _("Moins de trois lettres : seuls les débuts de mots sont cherchés.")
     return ""
+
+
+def about(scope: Scope) -> str:
+    """Whose history a list is, in words; '' for the organisation's."""
+    if scope.training_session is not None:
+        return _("Session : %(title)s", title=scope.training_session.title)
+    if scope.opportunity is not None:
+        return _("Opportunité : %(title)s", title=scope.opportunity.title)
+    return _("Contact : %(name)s", name=scope.contact.name) if scope.contact is not None else ""
 
 
 def count_sentence(count: Count) -> str:

@@ -39,12 +39,12 @@ _MOST_LINES = 500  # of the log
 
 @dataclass(frozen=True)
 class One:
-    """The proof of one e-mail. `intact` is None where its content was erased; `message_id` as it was sent."""
+    """The proof of one e-mail. `intact` is None where its content was erased."""
 
     found: Proof
     members: list[Member]
     intact: bool | None
-    message_id: str
+    signature: Signature | None
 
     @property
     def row(self) -> Row:
@@ -77,7 +77,7 @@ def of_email(taker: Taker, public_id: str) -> One | None:
         log=[(one.at, one.who or _("Sans compte"), _(one.action.label)) for one in lines],
         names=[name, *(member.name for member in members), proof.SUMS],
     )  # fmt: skip
-    return One(found, [Member(name, sheet.pdf(taker, found, told)), *members], intact, message_id)
+    return One(found, [Member(name, sheet.pdf(taker, found, told)), *members], intact, signature)
 
 
 def page_name(public_id: str) -> str:

@@ -195,6 +195,8 @@ def get_export_file(export_id: str) -> Response:
         raise Problem(410, "This export has expired: ask for it again.")
     if found.state is not ExportState.READY or not path.is_file():
         raise Problem(409, f"There is no file: the export is {found.state.value}.", headers=_wait(found))
+    if not Format(found.format).is_list:
+        raise Problem(403, "Proofs are fetched on the screen.")
     audit.taken(AuditAction.EXPORT_FETCHED, found, rows=found.row_count, format=found.format)
     response = send_file(path, Format(found.format).media_type, etag=found.public_id, max_age=0)
     download(response, found.filename)

@@ -144,7 +144,7 @@ class ExportQuery(ExportFilters):
 class JobQuery(ExportFilters):
     """The filters, and the format of the file that a job makes."""
 
-    format: Literal[tuple(str(f.value) for f in Format)] = Field(  # type: ignore[valid-type]
+    format: Literal[tuple(str(f.value) for f in Format if f.is_list)] = Field(  # type: ignore[valid-type]
         default="csv", description="As for GET /emails/export, and xlsx, a workbook."
     )
 
