@@ -30,7 +30,8 @@ _HIDE = """() => {
 }"""
 # Each stands alone while it is pictured: a section that grows by a fraction of a pixel moves no other.
 _ALONE = """name => {
-  for (const one of document.querySelectorAll('main section.section')) one.style.display = one.id === name ? '' : 'none';
+  for (const one of document.querySelectorAll('main section.section'))
+    one.style.display = one.id === name ? '' : 'none';
 }"""
 _COMPARE = """async ([kept, seen]) => {
   const pixels = async text => {
