@@ -76,6 +76,7 @@ def test_an_address_corrected_on_the_way_leads_back_to_the_sending(staff: Browse
     assert answer.location == page
     staff.get(page)
     assert staff.html.xpath("//input[@name='to']/@checked"), "what is corrected is ticked"
+    assert "Adresse inconnue · à son ancienne adresse" in staff.text()
     staff.get(f"/contacts/{bob.public_id}/edit?missing=S-nobody", status=404)
 
 
