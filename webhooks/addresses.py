@@ -60,7 +60,7 @@ def read(url: str, loopback: bool = False) -> Target:
         raise _mistake(N_("Cette adresse n'est pas une adresse web valide."))
     try:
         parts = urlsplit(url)
-        host, port = _host(parts.hostname or ""), parts.port
+        host, port = ascii_host(parts.hostname or ""), parts.port
     except ValueError as error:  # of idna, of a port, of brackets
         raise _mistake(N_("Cette adresse n'est pas une adresse web valide.")) from error
     if parts.scheme not in ("https", "http") or port == 0:
@@ -93,6 +93,18 @@ def resolve(target: Target, loopback: bool, seconds: float) -> list[Ip]:
     return ips
 
 
+def ascii_host(host: str) -> str:
+    """The host in ASCII. Raises ValueError for what is none, and for an IPv4 address in another spelling."""
+    if _ip(host) is not None:
+        return str(_ip(host))
+    host = host.removesuffix(".").lower()
+    ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    last = ascii_host.rpartition(".")[2]
+    if not _HOST.fullmatch(ascii_host) or last.isdigit() or last.startswith("0x"):
+        raise ValueError(host)
+    return ascii_host
+
+
 def _looked_up(host: str, port: int, seconds: float) -> list[Ip]:
     try:
         return network.look_up(host, port, seconds)
@@ -107,18 +119,6 @@ def _ip(text: str) -> Ip | None:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
-
-
-def _host(host: str) -> str:
-    """The host in ASCII. Raises ValueError for what is none, and for an IPv4 address in another spelling."""
-    if _ip(host) is not None:
-        return str(_ip(host))
-    host = host.removesuffix(".").lower()
-    ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode()
-    last = ascii_host.rpartition(".")[2]
-    if not _HOST.fullmatch(ascii_host) or last.isdigit() or last.startswith("0x"):
-        raise ValueError(host)
-    return ascii_host
 
 
 def _mistake(words: str) -> UserMistake:

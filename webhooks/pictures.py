@@ -65,8 +65,9 @@ def ours(url: str) -> bool:
 
 
 def _place(url: str) -> tuple[str, int]:
+    # in ASCII: letters that only look otherwise lead to the same place
     parts = urlsplit(url.strip())
-    return (parts.hostname or "").removesuffix("."), parts.port or (443 if parts.scheme == "https" else 80)
+    return addresses.ascii_host(parts.hostname or ""), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _target(url: str) -> Target | None:

@@ -70,6 +70,16 @@ def test_our_own_open_pixel_is_never_asked(loopback: Flask, elsewhere: Receiver)
     assert pictures.fetched([elsewhere.url("a.png")]) == {} and elsewhere.connections == 0
 
 
+@pytest.mark.parametrize(
+    "host", ["sillage.example", "SILLAGE.example.", "ｓillage.example", "sillage。example", "sill\u00adage.example"]
+)
+def test_our_own_pixel_is_known_in_every_spelling(app: Flask, host: str) -> None:
+    before = app.extensions["sillage"]
+    app.extensions["sillage"] = replace(before, base_url="https://sillage.example")
+    assert pictures.ours(f"https://{host}/t/o/token.gif")
+    assert not pictures.ours(f"https://elsewhere.{host}/t/o/token.gif")
+
+
 def test_there_are_bounds(elsewhere: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "MOST", 3)
     monkeypatch.setattr(pictures, "MOST_IN_ALL", 2 * len(png()))
