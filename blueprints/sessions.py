@@ -13,7 +13,7 @@ from blueprints.history_views import render_history
 from blueprints.session_forms import SessionForm
 from blueprints.support import allow, get_or_404, page
 from extensions import db
-from history import Scope
+from history import Scope, archive
 from i18n import N_, _
 from models import AuditAction, Contact, Email, Programme, TrainingSession
 from models.words import ContactKind, Permission, SessionState, Status, StatusGroup
@@ -104,6 +104,7 @@ def overview(public_id: str) -> Response:
         people=training.participants(training_session),
         outcomes=_outcomes(training_session),
         warned=completeness.about_to_start(training_session, current_user.organisation),
+        has_files=current_user.may(Permission.DOWNLOAD_ALL) and archive.session_has_files(training_session.id),
     )
 
 

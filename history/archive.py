@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from documents import zipped
 from documents.file_names import Unique, safe
@@ -78,6 +78,12 @@ def wanted(scope: Scope, filter_: HistoryFilter, now: datetime) -> Wanted:
     return Wanted(ids, files, _bytes(ids), more)
 
 
+def session_has_files(training_session_id: int) -> bool:
+    """Whether any e-mail of that session carried a file."""
+    carrying = exists().where(Email.training_session_id == training_session_id, Email.attachment_count > 0)
+    return bool(db.session.scalar(select(carrying)))
+
+
 def of_email(organisation_id: int, public_id: str) -> Wanted | None:
     """The attachments of one e-mail; None where the organisation has no such e-mail."""
     found = db.session.execute(
@@ -93,7 +99,8 @@ def _bytes(ids: array[int]) -> int:
 
 
 def of_list(organisation_id: int, zone: str, ids: array[int]) -> Iterator[bytes]:
-    """The archive in chunks: `DATE NAME NUMBER/FILE` of each e-mail, then list.csv, in the language of the context."""
+    """The archive in chunks: `DATE NAME NUMBER/FILE - NAME - SESSION` of each e-mail, then list.csv, in the language of
+    the context."""
     with tempfile.SpooledTemporaryFile(max_size=_LIST_IN_MEMORY) as spool:
         text = io.TextIOWrapper(spool, "utf-8-sig", newline="")  # type: ignore[type-var]
         lines = csv.writer(text, delimiter="," if language() == "en" else ";")
@@ -106,7 +113,8 @@ def of_list(organisation_id: int, zone: str, ids: array[int]) -> Iterator[bytes]
                 folder = folders(folder_of(row, zone))
                 names = Unique()
                 for file in files:
-                    member = zipped.Member(f"{folder}/{names(safe(file.filename))}", file.given, file.size)
+                    name = names(safe(_whose(row, file.filename)))
+                    member = zipped.Member(f"{folder}/{name}", file.given, file.size)
                     about[member.name] = _line(row, file, member, zone)
                     yield member
 
@@ -161,6 +169,16 @@ def folder_of(row: Row, zone: str) -> str:
     """What the folder of an e-mail is called: when it left (or was asked for), to whom, its number."""
     at = (row.sent_at or row.created_at).astimezone(ZoneInfo(zone))
     return safe(f"{at:%Y-%m-%d %Hh%M} {safe(row.recipient)[:60]} {row.public_id}")
+
+
+def _whose(row: Row, filename: str) -> str:
+    """The name of a file that left its folder: what it is, to whom it went and of which session, each said once."""
+    stem, dot, extension = filename.rpartition(".")
+    if not stem or len(extension) > 10:
+        stem, dot, extension = filename, "", ""
+    said = stem.casefold()
+    also = [one[:40].strip() for one in (row.recipient_name or row.contact_name, row.session_title) if one]
+    return " - ".join([stem[:60], *(one for one in also if one.casefold() not in said)]) + dot + extension
 
 
 def _headings() -> list[str]:

@@ -39,6 +39,7 @@ from proofs.taker import Taker
 AT_ONCE = 200  # e-mails: some ten seconds
 MOST = 5_000
 _READ_AT_ONCE = 500
+_PAGE = 55_000  # bytes of what is made for each: its page, its facts
 _IN_MEMORY = 256 * 1024
 
 
@@ -91,7 +92,7 @@ def wanted(scope: Scope, filter_: HistoryFilter, now: datetime) -> Wanted:
         .where(Attachment.email_id.in_(ids.tolist()))
     )
     size = db.session.execute(select(own.scalar_subquery() + files.scalar_subquery())).scalar_one()
-    return Wanted(ids, int(size), more)
+    return Wanted(ids, int(size) + _PAGE * len(ids), more)
 
 
 def stream(asked: Asked, ids: array[int]) -> Iterator[bytes]:

@@ -80,12 +80,6 @@ def _blocks(taker: Taker, about: str, sentence: str, more: bool, tally: Tally) -
             "devenu, et qui a agi. Chaque e-mail a son dossier, complet à lui seul, avec sa propre page ; tout peut "
             "être vérifié sans nous.", name=taker.organisation.name,
         )),
-        b.facts([
-            (_("Concerne"), about or _("Tout l'organisme")), (_("Contenu"), sentence),
-            (_("E-mails"), number_filter(tally.held)), (_("Période"), days),
-            (_("Pièces jointes"), number_filter(tally.files)),
-            (_("Établi par"), taker.name), (_("Établi le"), b.moment(taker.at, taker.organisation)),
-        ]),
     ]  # fmt: skip
     if more:
         blocks.append(b.para(_("La liste en avait davantage : ce dossier s'arrête aux premiers.")))
@@ -94,6 +88,11 @@ def _blocks(taker: Taker, about: str, sentence: str, more: bool, tally: Tally) -
         blocks.append(b.para(ngettext(
             "%(num)s e-mail de la liste n'existe plus.", "%(num)s e-mails de la liste n'existent plus.", gone
         )))  # fmt: skip
+    blocks += [b.heading(_("Ce qu'il réunit")), b.facts([
+        (_("Concerne"), about or _("Tout l'organisme")), (_("Contenu"), sentence),
+        (_("E-mails"), number_filter(tally.held)), (_("Période"), days),
+        (_("Pièces jointes"), number_filter(tally.files)),
+    ])]  # fmt: skip
     if tally.held:
         blocks += [b.heading(_("Ce qu'ils sont devenus")), _numbers(tally.statuses)]
     if tally.reasons:

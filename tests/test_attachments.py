@@ -157,8 +157,9 @@ def test_a_list_is_offered_and_taken_by_who_may(client: Browser, cassiopee: Any,
     query = form.xpath(".//input[@name='query']/@value")[0]
     answer = client.post("/emails/attachments.zip", {"query": query}, status=200)
     book = zipfile.ZipFile(io.BytesIO(answer.data))
-    assert sorted(name.rpartition("/")[2] for name in book.namelist()) == ["a.pdf", "b.png", "liste.csv"]
-    assert answer.headers["Content-Disposition"].startswith('attachment; filename="pieces_')
+    names = sorted(name.rpartition("/")[2] for name in book.namelist())
+    assert names == ["a - Camille Petit - Sécurité.pdf", "b - Camille Petit - Sécurité.png", "liste.csv"]
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="pieces_securite_2')
     (line,) = db.session.scalars(select(AuditEntry).where(AuditEntry.action == AuditAction.ATTACHMENTS_DOWNLOADED))
     assert line.data["count"] == 2 and line.data["emails"] == 1 and line.subject == session.public_id
     everything = client.post("/emails/attachments.zip", {"query": ""}, status=200)

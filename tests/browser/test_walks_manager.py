@@ -25,23 +25,34 @@ def taken(page: Page, button: Locator, folder: Path) -> tuple[str, bytes]:
     return download.value.suggested_filename, (folder / "taken").read_bytes()
 
 
+def checked(archive: zipfile.ZipFile) -> None:
+    """Every digest of the archive computed again."""
+    lines = archive.read("SHA256SUMS").decode().splitlines()
+    assert len(lines) == len(archive.namelist()) - 1
+    for line in lines:
+        digest, member = line.split("  ", 1)
+        assert hashlib.sha256(archive.read(member)).hexdigest() == digest
+
+
 def test_what_an_auditor_asks_for(visit: Any, tmp_path: Path) -> None:
     one = visit("manager")
     page = one.goto("/")
 
-    # the attachments of a session, six clicks: Sessions, the session, Suivi, Exporter, Pièces jointes, Télécharger
+    # the attachments of a session, three clicks: Sessions, the session, Pièces jointes
     page.locator(".nav").get_by_role("link", name="Sessions", exact=True).click()
     page.get_by_role("link", name=SESSION).first.click()
-    page.get_by_role("link", name="Suivi", exact=True).click()
-    rows = page.locator("#rows > tr[id^=E-]")
-    expect(rows.first).to_be_visible()
-    page.locator("#exports summary").click()
-    page.get_by_role("link", name="Pièces jointes (ZIP)").click()
-    expect(page.locator("main")).to_contain_text(f"Session : {SESSION}")
-    _name, data = taken(page, page.locator("form[action$='attachments.zip'] button"), tmp_path)
+    asked = page.get_by_role("region", name="Pour un auditeur")
+    name, data = taken(page, asked.get_by_role("button", name="Pièces jointes"), tmp_path)
+    assert name.startswith("pieces_exemples-un-e-mail-par-nouvelle_")
     assert zipfile.ZipFile(io.BytesIO(data)).namelist()[-1] == "liste.csv"
 
+    # the proof of all of it, from the same place
+    name, data = taken(page, asked.get_by_role("button", name="Dossier de preuve"), tmp_path)
+    assert name.startswith("preuves_exemples-un-e-mail-par-nouvelle_")
+    checked(zipfile.ZipFile(io.BytesIO(data)))
+
     # a year's list, exactly as it is filtered
+    rows = page.locator("#rows > tr[id^=E-]")
     one.goto("/emails?period=year&status=error&type=convocation&limit=200")
     shown = [row.get_attribute("id") for row in rows.all()]
     page.locator("#exports summary").click()
@@ -58,9 +69,7 @@ def test_what_an_auditor_asks_for(visit: Any, tmp_path: Path) -> None:
     name, data = taken(page, link, tmp_path)
     assert name == f"Preuve {shown[0]}.zip"
     archive = zipfile.ZipFile(io.BytesIO(data))
-    for line in archive.read("SHA256SUMS").decode().splitlines():
-        digest, member = line.split("  ", 1)
-        assert hashlib.sha256(archive.read(member)).hexdigest() == digest
+    checked(archive)
     told = json.loads(archive.read("faits.json"))
     assert told["email"]["id"] == shown[0] and told["taken_by"] == "Mathieu Rolland"
     assert archive.read(f"Preuve {shown[0]}.pdf").startswith(b"%PDF-")

@@ -79,16 +79,39 @@ def test_a_folder_an_email_and_a_list_of_all(app: Flask, cassiopee: Any, boreale
     earlier = f"2026-11-20 09h06 Camille Petit {first.public_id}"
     later = f"2026-11-21 01h00 x@y.example {second.public_id}"
     assert book.namelist() == [
-        f"{later}/=1+1.pdf", f"{earlier}/Convocation.pdf", f"{earlier}/Plan.pdf", "liste.csv",
+        f"{later}/=1+1.pdf", f"{earlier}/Convocation - Camille Petit - =Sécurité.pdf",
+        f"{earlier}/Plan - Camille Petit - =Sécurité.pdf", "liste.csv",
     ]  # fmt: skip
-    assert book.read(f"{earlier}/Plan.pdf") == b"%PDF-1.7 two"
+    assert book.read(f"{earlier}/Plan - Camille Petit - =Sécurité.pdf") == b"%PDF-1.7 two"
     lines = the_list(book)
     assert [(line["Dossier"], line["Fichier"], line["Statut"], line["Remarque"]) for line in lines] == [
-        (later, "'=1+1.pdf", "Erreur à l’envoi", ""), (earlier, "Convocation.pdf", "Envoyé", ""),
-        (earlier, "Plan.pdf", "Envoyé", ""),
+        (later, "'=1+1.pdf", "Erreur à l’envoi", ""),
+        (earlier, "Convocation - Camille Petit - =Sécurité.pdf", "Envoyé", ""),
+        (earlier, "Plan - Camille Petit - =Sécurité.pdf", "Envoyé", ""),
     ]  # fmt: skip
+    assert [line["Nom d’origine"] for line in lines] == ["'=1+1.pdf", "Convocation.pdf", "Plan.pdf"]
     assert lines[1]["Session"] == "'=Sécurité" and lines[1]["Numéro de l’e-mail"] == first.public_id
     assert lines[1]["SHA-256"] == hashlib.sha256(b"%PDF-1.7 one").hexdigest()
+
+
+NAMED = [
+    ("Convocation.pdf", "Camille Petit", "Convocation - Camille Petit - Sécurité incendie.pdf"),
+    ("Convocation camille petit.pdf", "Camille Petit", "Convocation camille petit - Sécurité incendie.pdf"),
+    ("sécurité INCENDIE.tar.gz", "", "sécurité INCENDIE.tar.gz"),
+    ("README", "Zoé", "README - Zoé - Sécurité incendie"),
+    (".profile", "Zoé", "profile - Zoé - Sécurité incendie"),
+    ("x" * 300 + ".pdf", "N" * 300, "x" * 60 + " - " + "N" * 40 + " - Sécurité.pdf"),
+]
+
+
+@pytest.mark.parametrize(("file", "name", "named"), NAMED)
+def test_a_file_says_of_whom_and_of_which_session_it_is(
+    app: Flask, cassiopee: Any, file: str, name: str, named: str
+) -> None:
+    session = make_session(cassiopee, "Sécurité incendie")
+    make_email(cassiopee, name=name, training_session_id=session.id, files=(kept(b"%PDF-1.7 a", file),))
+    book = opened(archive.of_list(cassiopee.id, "Europe/Paris", of(cassiopee).ids))
+    assert book.namelist()[0].rpartition("/")[2] == named
 
 
 def test_the_filter_decides(app: Flask, cassiopee: Any) -> None:
@@ -134,7 +157,8 @@ def test_what_is_lost_stops_nothing_and_is_said(app: Flask, tmp_path: Path, kind
         spoil(server, tmp_path, hashlib.sha256(data[1]).hexdigest(), b"%PDF")
         wanted = of(cassiopee)
         book = opened(archive.of_list(cassiopee.id, "Europe/Paris", wanted.ids))
-        assert [name.rpartition("/")[2] for name in book.namelist()] == ["0.pdf", "2.pdf", "liste.csv"]
+        names = [name.rpartition("/")[2] for name in book.namelist()]
+        assert names == ["0 - Camille Petit.pdf", "2 - Camille Petit.pdf", "liste.csv"]
         assert [line["Remarque"] for line in the_list(book)] == ["", "abîmé ou perdu", ""]
         book = opened(archive.of_one(cassiopee.id, wanted.ids))
         assert book.namelist() == ["0.pdf", "2.pdf", "MANQUE.txt"]
