@@ -7,6 +7,7 @@ account the page is gone; the same press of two people makes one.
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, request, session, url_for
 from flask_login import login_user
@@ -41,6 +42,11 @@ class FirstRunForm(NewPassword):
         N_("Code de démarrage"), [Needed(N_("Indiquez le code de démarrage.")), Line(80)],
         description=N_("Affiché dans la fenêtre où Sillage a été lancé."),
     )  # fmt: skip
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for last in ("new", "again", "code"):  # mistakes are told in the order of the page
+            self._fields[last] = self._fields.pop(last)
 
 
 def _failed(response: Response) -> bool:

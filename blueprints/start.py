@@ -33,6 +33,8 @@ from people.first_steps import Step
 
 blueprint = Blueprint("start", __name__)
 blueprint.add_app_template_global(first_steps.shown_to, "first_steps_shown")
+blueprint.add_app_template_global(first_steps.onward, "first_steps_onward")
+blueprint.add_app_template_global(len(Step), "first_steps_in_all")
 _ENDED = frozenset({Status.DELIVERED, Status.OPENED, Status.FAILED, Status.UNDELIVERABLE})
 # A test that was sent and of which nobody says more is left alone after this.
 _WATCHED = timedelta(minutes=10)

@@ -115,6 +115,14 @@ def standing(user: User) -> list[Standing]:
     return found
 
 
+def onward(user: User) -> tuple[Step, int] | None:
+    """The step that comes next and how many are done, for who is on the way; None for everybody else."""
+    if not shown_to(user):
+        return None
+    found = standing(user)
+    return next(((one.step, sum(each.done for each in found)) for one in found if one.next), None)
+
+
 def put_off(user: User, step: Step) -> None:
     """Leave a step for later; it can be taken up again at any time. The caller commits."""
     _remember(user, later=[*(one for one in _remembered(user).get("later", ()) if one != step), step.value])

@@ -63,6 +63,13 @@ def test_an_empty_house_leads_to_its_door(client: Browser) -> None:
     assert client.html.xpath("//nav//a[@aria-current='page']/@href") == ["/start"]
 
 
+def test_mistakes_are_told_in_the_order_of_the_page(client: Browser) -> None:
+    client.post("/first-run", {"code": ""}, status=422)
+    told = [name.removeprefix("#") for name in client.html.xpath("//*[contains(@class, 'notice')]//li/a/@href")]
+    shown = client.html.xpath("//form//input[not(@type='hidden')]/@id")
+    assert told == [name for name in shown if name in told] and len(told) == 6
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -194,6 +201,20 @@ def test_a_step_is_left_and_taken_up_again(nadia: Browser) -> None:
     assert "next" not in states(nadia)
     nadia.get("/start/nonsense", status=404)
     nadia.post("/start/nonsense/later", status=404)
+
+
+def test_a_way_back_stands_where_a_step_ends_elsewhere(nadia: Browser) -> None:
+    way = "//div[contains(@class, 'notice')]//a[starts-with(@href, '/start/')]/@href"
+    for address in ("/", "/contacts/learners"):
+        nadia.get(address)
+        assert nadia.html.xpath(way) == ["/start/organisation"]
+        assert "0 étape faite sur 6" in nadia.text()
+    nadia.post("/start/organisation/later")
+    nadia.get("/")
+    assert nadia.html.xpath(way) == ["/start/sender"]
+    nadia.post("/start/close")
+    nadia.get("/")
+    assert nadia.html.xpath(way) == []
 
 
 def test_put_away_they_leave_the_navigation_and_stay_to_be_found(nadia: Browser) -> None:
