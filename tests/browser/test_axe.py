@@ -37,7 +37,7 @@ PAGES = (
     "/contacts/trainers", "/contacts/customers", "/contacts/funders", "/contacts/learners/new", "{contact}",
     "{contact}/edit", "{contact}/emails", "/contacts/import", "/emails",
     "/emails?status=error&recipient=nobody-at-all", "{email}", "{blocked}", "{blocked}/assistance",
-    "{carrying}/attachments/1/view", "/emails/attachments",
+    "{carrying}/attachments/1/view", "/emails/attachments", "/emails/proofs",
     "/settings", "/settings/organisation", "/settings/senders", "/settings/senders/new", "/settings/users",
     "/settings/users/new",
     "/settings/tokens", "/settings/tokens/new", "/settings/webhooks", "/settings/webhooks/new",
