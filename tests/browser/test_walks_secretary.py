@@ -40,7 +40,9 @@ def test_a_phone_resends_a_failed_convocation_in_three_touches(visit: Callable[.
     expect(detail).to_be_visible()
     phone.fits()
     first = detail.locator("[data-first]")
-    expect(first).to_be_in_viewport()  # the remedy stands on the first screen of what opened
+    seen = {"scrolled": page.evaluate("scrollY"), "row": page.locator("tbody tr").first.bounding_box(),
+            "remedy": first.bounding_box()}  # fmt: skip
+    expect(first, str(seen)).to_be_in_viewport()  # the remedy stands on the first screen of what opened
     first.click()  # 2: to the form, filled in
     page.wait_for_url(re.compile(r"/emails/E-\w+\?repair=tomorrow#resend-"))
     third = page.get_by_role("button", name="Renvoyer demain")
