@@ -204,7 +204,7 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def _error(error: HTTPException) -> Response | HTTPException:
+def answered(error: HTTPException) -> Response | HTTPException:
     code = error.code or 500
     if problems.asked():
         return problems.answer(error)
@@ -257,7 +257,7 @@ def setup(app: Flask) -> None:
     """Headers, error pages and Jinja globals."""
     keeping.setup(app)
     app.after_request(_finish)
-    app.register_error_handler(HTTPException, _error)
+    app.register_error_handler(HTTPException, answered)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(OSError, _disk)
     for away in _AWAY:

@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 from flask import Flask, abort
+from sqlalchemy.exc import DataError
 
 from config import Config
 from tests.client import Browser
@@ -74,3 +75,15 @@ def test_a_refused_form_says_that_nothing_was_saved_and_how_to_keep_the_words(ap
 def test_another_role_is_told_who_can(client: Browser, cassiopee: House) -> None:
     client.sign_in(cassiopee.staff).get("/settings", status=403)
     assert client.html.findtext(".//h1") == "Votre rôle ne permet pas cette action"
+
+
+@pytest.mark.parametrize("address", ["/emails/proofs?in=%00", "/emails/attachments?in=S-%00", "/emails/proofs?v=%00"])
+def test_a_nul_that_nothing_looked_for_is_no_mistake_of_ours(client: Browser, cassiopee: House, address: str) -> None:
+    client.sign_in(cassiopee.admin).get(address, status=400)
+    client.get("/sessions")  # nothing is left of it
+
+
+def test_what_the_database_refuses_otherwise_is_ours(app: Flask) -> None:
+    error = DataError("SELECT 1 / 0", {}, Exception("division by zero"))
+    with app.test_request_context("/sessions"), pytest.raises(DataError):
+        app.handle_user_exception(error)
