@@ -17,14 +17,14 @@ from flask import Blueprint, Response, abort, current_app, request, stream_with_
 from flask_login import current_user
 
 from blueprints.support import allow, page
-from history import export_jobs, sentences
 from history.export_cells import Format, defused
 from history.periods import read_day
 from i18n import _
 from models import AuditAction, AuditGroup
 from models.words import N_, Permission
-from people import audit, audit_log, audit_words
+from people import audit, audit_log
 from people.audit_log import Filter, Named
+from proofs import log
 
 blueprint = Blueprint("audit", __name__)
 FORMATS = (Format.EXCEL, Format.CSV, Format.JSON)
@@ -67,22 +67,9 @@ def index() -> Response:
     return response
 
 
-# What takes rows of the history away: its question is said in words.
-_OF_THE_HISTORY = frozenset({
-    AuditAction.LIST_EXPORTED, AuditAction.EXPORT_ASKED, AuditAction.ATTACHMENTS_DOWNLOADED,
-    AuditAction.BULK_RESEND_STARTED,
-})  # fmt: skip
-
-
 def _said(line: Any) -> list[tuple[str, str]]:
-    """What a line says in words, the question of an export as the list says it."""
-    query = line.data.get("query")
-    if not query or line.action not in _OF_THE_HISTORY:
-        return audit_words.said(line)
-    question = sentences.sentence(export_jobs.read_query(query)[1], line.at, current_user.organisation.timezone)
-    label = audit_words.LABELS["query"]
-    own = (_(label), query)
-    return [(name, question if (name, value) == own else value) for name, value in audit_words.said(line)]
+    """What a line says in words."""
+    return log.said(line, current_user.organisation.timezone)
 
 
 def _where(named: Named | None, public_id: str) -> str:

@@ -6,13 +6,9 @@ together. Nothing is kept: what is handed out is docs/proof.md's.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC
-from typing import Any
 
 from sqlalchemy import select
 
@@ -20,7 +16,6 @@ from documents.file_names import Unique, safe
 from errors import Permanent
 from extensions import db
 from history import detail, proof
-from history.export_cells import defused
 from history.proof import Member, Proof
 from history.rows import Row
 from i18n import _
@@ -28,13 +23,9 @@ from mail import mime, outbox, signature_check
 from mail.signature_check import Signature
 from models import DkimKey, Sender
 from models.domain_check import SendingDomain
-from people import audit_log, audit_words
-from people.audit_log import Filter
-from proofs import sheet
+from proofs import log, sheet
 from proofs.story import story
 from proofs.taker import Taker
-
-_MOST_LINES = 500  # of the log
 
 
 @dataclass(frozen=True)
@@ -68,9 +59,9 @@ def of_email(taker: Taker, public_id: str) -> One | None:
         found, message_id, taken_at=taker.at, taken_by=taker.name, organisation=taker.organisation.name,
         integrity={"sha256_is_that_of_the_request": intact, "dkim": asdict(signature) if signature else None},
     )))  # fmt: skip
-    lines = _log(taker, public_id)
+    lines = log.about(taker.organisation, public_id)
     if lines:
-        members.append(Member(_("journal.csv"), _as_csv(lines)))
+        members.append(Member(_("journal.csv"), log.as_csv(lines, taker.organisation.timezone)))
     name = page_name(public_id)
     told = sheet.Told(
         message_id, intact, signature, story(found.detail),
@@ -115,26 +106,3 @@ def _signature(organisation_id: int, message: bytes | None) -> Signature | None:
         )  # fmt: skip
 
     return signature_check.check(message, public_key) if message is not None else None
-
-
-def _log(taker: Taker, public_id: str) -> list[Any]:
-    """The newest lines of the log about it, the oldest first."""
-    found = []
-    for line in audit_log.rows(taker.organisation, Filter(subject=public_id)):
-        found.append(line)
-        if len(found) == _MOST_LINES:
-            break
-    return found[::-1]
-
-
-def _as_csv(lines: list[Any]) -> bytes:
-    """Who did what; not from which address, which is nobody's outside."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([_("Quand"), _("Qui"), _("Action"), _("Par"), _("Détails")])
-    for line in lines:
-        said = " ; ".join(f"{name} : {value}" if value else name for name, value in audit_words.said(line))
-        at = line.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        cells = [at, line.who, _(line.action.label), _(line.channel.label), said]
-        writer.writerow([defused(cell) for cell in cells])
-    return out.getvalue().encode("utf-8-sig")

@@ -116,6 +116,9 @@ def test_a_session_proves_itself(client: Any, cassiopee: House) -> None:
     (kept,) = db.session.scalars(select(AuditEntry).where(AuditEntry.action == AuditAction.PROOF_TAKEN))
     assert (kept.subject, set(kept.also)) == (session.public_id, {one.public_id for one in emails})
     assert kept.data["emails"] == 2
+    again = opened(take(client, f"in={session.public_id}").data)
+    log = again[f"{lines[0]['Dossier']}/journal.csv"].decode("utf-8-sig")
+    assert "Dossier de preuve téléchargé" in log and "Tous les e-mails" in log and "in=S-" not in log
 
 
 def test_the_filter_and_the_selection_decide(client: Any, cassiopee: House) -> None:
