@@ -20,7 +20,7 @@ import i18n
 from blueprints.forms import BaseForm, Needed
 from blueprints.own_origin import own_path
 from blueprints.passwords import NewPassword
-from blueprints.support import allow, allow_anyone, page
+from blueprints.support import SAME_FOR_ALL, allow, allow_anyone, page
 from extensions import db, limiter, settings
 from i18n import N_, _
 from models import AuditAction, User
@@ -202,6 +202,8 @@ def keys() -> AnyResponse:
 @blueprint.before_app_request
 def _end_stale_session() -> None:
     """A browser session ends when the account's password has changed since."""
+    if request.endpoint in SAME_FOR_ALL:
+        return
     if "stamp" in session and current_user.is_authenticated and session["stamp"] != accounts.stamp(current_user):
         logout_user()
         session.clear()

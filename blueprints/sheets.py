@@ -10,11 +10,24 @@ import hashlib
 import re
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, request, url_for
+from flask import Blueprint, Flask, Response, current_app, request, url_for
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
-from blueprints.support import allow_anyone
+from blueprints.support import SAME_FOR_ALL, allow_anyone
 
 blueprint = Blueprint("sheets", __name__)
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Files that are the same for all neither set a cookie nor vary by it: a browser would ask for every one again each
+    time its cookie changes, as it does with each message that a page shows once."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if request.endpoint not in SAME_FOR_ALL:
+            super().save_session(app, session, response)
+
+
+blueprint.record_once(lambda state: setattr(state.app, "session_interface", Sessions()))
 # In the order of the cascade.
 PARTS = (
     "tabler", "sillage", "shell", "components", "grid", "people", "compose", "templates", "resending",

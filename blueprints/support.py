@@ -63,6 +63,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",
 }
 ANYONE = "anyone"
+SAME_FOR_ALL = ("static", "sheets.sheet_css")  # files: who asks is not looked at, nor told
 # What is raised while the database, Redis or a disk is away; psycopg's own by what is copied past SQLAlchemy.
 _AWAY = (
     OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, RedisError,
@@ -196,7 +197,7 @@ def _finish(response: Response) -> Response:
     if request.endpoint == "static":
         if response.status_code == 200 and ("v" in request.args or request.path.startswith("/static/vendor/")):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # its address says its version
-    elif request.endpoint != "sheets.sheet_css":
+    elif request.endpoint not in SAME_FOR_ALL:
         response.vary.add("HX-Request")
         if _somebody():
             response.vary.add("Cookie")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
 
 from blueprints.sheets import PARTS
+from extensions import db
 from tests.client import Browser
 from tests.conftest import House
 from tools import tabler
@@ -51,6 +56,23 @@ def test_files_that_say_their_version_are_kept_for_good_and_others_are_not(
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable", href
     with client.get("/static/css/todo.css") as plain:
         assert "immutable" not in plain.headers["Cache-Control"]
+
+
+def test_files_hang_on_nobody(app: Flask, client: Browser, cassiopee: House) -> None:
+    client.sign_in(cassiopee.staff).get("/sessions")
+    files = [str(href) for href in client.html.xpath("//head/link/@href | //script/@src")]
+    assert len(files) > 5
+    asked: list[str] = []
+
+    def noted(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", noted)
+    for href in files:
+        with client.get(href) as answer:
+            assert "Cookie" not in answer.headers.get("Vary", "") and "Set-Cookie" not in answer.headers, href
+    event.remove(db.engine, "before_cursor_execute", noted)
+    assert asked == []
 
 
 def test_what_stands_of_tabler_is_tablers() -> None:
