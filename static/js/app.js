@@ -58,6 +58,11 @@
     const target = event.detail.elt;
     const wanted = target.matches?.("[data-focus]") ? target : target.querySelector?.("[data-focus]");
     if (wanted) wanted.focus();
+    // A row opened at the foot of the screen: what it opened to, first the remedy's button, is brought there.
+    if (target.matches?.(".detail-row") && event.detail.requestConfig?.elt.matches(".expand")) {
+      const { top, height } = ($("[data-first]", target) ?? target).getBoundingClientRect();
+      if (top + Math.min(height, 160) > innerHeight) target.previousElementSibling.scrollIntoView();
+    }
     countSelected();
   });
 

@@ -49,3 +49,14 @@ def test_a_phone_resends_a_failed_convocation_in_three_touches(visit: Callable[.
     expect(third).to_be_in_viewport()  # 3 would send: other tests need the demo's e-mail as it is
     expect(page.get_by_role("radio", checked=True)).to_have_count(1)
     phone.fits()
+
+
+def test_what_a_row_opens_to_at_the_foot_of_a_phone_is_brought_to_the_screen(visit: Callable[..., Visit]) -> None:
+    phone = visit("admin", width=390, height=844)
+    page = phone.goto("/emails?status=failed")
+    opener = page.locator("tbody .expand").nth(4)
+    opener.evaluate("link => scrollBy(0, link.getBoundingClientRect().bottom + 8 - innerHeight)")
+    opener.click()
+    detail = page.locator("tr[id$=-detail]")
+    expect(detail.locator("[data-first]").or_(detail.locator(".letter-head")).first).to_be_in_viewport()
+    expect(page.locator("tbody tr.is-open th")).to_be_in_viewport()  # and one still sees whose it is
