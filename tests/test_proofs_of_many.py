@@ -278,3 +278,17 @@ def test_memory_does_not_grow_with_the_emails(app: Any, cassiopee: House, monkey
     assert sum(len(chunk) for chunk in many.stream(asked, ids * 30)) > 60 * 20_000
     tracemalloc.stop()
     assert held[1] - held[0] < 500_000, held
+
+
+def test_a_reader_who_leaves_leaves_nothing_behind(app: Any, cassiopee: House) -> None:
+    """Between two chunks no connection is held, and an archive that nobody reads to its end closes what it opened."""
+    ids = array("q", [one.id for one in sent(cassiopee)])
+    db.session.rollback()
+    out = db.engine.pool.checkedout()  # type: ignore[attr-defined]
+    chunks = many.stream(many.Asked(cassiopee.id, "Mathieu", datetime.now(UTC), "", ""), ids)
+    for _ in range(12):
+        next(chunks)
+        assert db.engine.pool.checkedout() == out  # type: ignore[attr-defined]
+    chunks.close()  # type: ignore[attr-defined]
+    gc.collect()  # warnings are errors: a spool left open would be one
+    assert db.engine.pool.checkedout() == out  # type: ignore[attr-defined]
