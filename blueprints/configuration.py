@@ -67,7 +67,7 @@ HEADINGS = (
               N_("Qui ne veut plus de certains e-mails.")),
         Place("reports", N_("Retours"), "reports.index", "mail-question",
               N_("Les rapports qui n'ont pas retrouvé leur e-mail.")),
-        Place("providers", N_("Fournisseurs"), "providers.index", "server",
+        Place("providers", N_("Services d'envoi"), "providers.index", "server",
               N_("Les services d'envoi qui disent ce que deviennent vos e-mails.")),
     )),
     Heading("programs", N_("Vos logiciels"), N_("Relier Sillage à vos autres outils."), (

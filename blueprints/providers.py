@@ -1,4 +1,4 @@
-"""Configuration › Fournisseurs, for admins: the accounts with providers, what to set up there, what they told lately.
+"""Configuration › Services d'envoi, for admins: the accounts with them, what to set up there, what they told.
 
 What a call proves and what an event means is mail.providers'; secrets are shown to admins alone and never logged.
 """
@@ -38,10 +38,10 @@ class AccountForm(BaseForm):
     """An account: which provider, under which name."""
 
     provider = SelectField(
-        N_("Fournisseur"), choices=[SelectChoice(name, module.LABEL) for name, module in PROVIDERS.items()]
+        N_("Service d'envoi"), choices=[SelectChoice(name, module.LABEL) for name, module in PROVIDERS.items()]
     )
     name = StringField(
-        N_("Nom"), [Needed(N_("Donnez un nom à ce fournisseur.")), Line(100)],
+        N_("Nom"), [Needed(N_("Donnez un nom à ce service d'envoi.")), Line(100)],
         description=N_("Celui sous lequel vous le reconnaîtrez : « Brevo, formations »."),
     )  # fmt: skip
 
@@ -157,7 +157,7 @@ def password(public_id: str) -> Response:
     found = get_or_404(ProviderAccount, public_id)
     accounts.renew_password(found)
     audit.note(AuditAction.PROVIDER_CHANGED, found, provider=found.provider, name=found.name)
-    return _done(found, _("Le mot de passe est renouvelé : mettez le nouveau chez le fournisseur."))
+    return _done(found, _("Le mot de passe est renouvelé : donnez le nouveau au service d'envoi."))
 
 
 @blueprint.post("/<public_id>/tests")
@@ -175,7 +175,7 @@ def switch(public_id: str) -> Response:
     found = get_or_404(ProviderAccount, public_id)
     found.active = not found.active
     audit.note(AuditAction.PROVIDER_SWITCHED, found, provider=found.provider, name=found.name, active=found.active)
-    words = _("Ce fournisseur est écouté.") if found.active else _("Ce fournisseur n'est plus écouté.")
+    words = _("Ce service d'envoi est écouté.") if found.active else _("Ce service d'envoi n'est plus écouté.")
     return _done(found, words)
 
 
@@ -186,7 +186,7 @@ def delete(public_id: str) -> Response:
     audit.note(AuditAction.PROVIDER_DELETED, found, provider=found.provider, name=found.name)
     db.session.delete(found)
     db.session.commit()
-    flash(_("Le fournisseur est supprimé ; ce qu'il a appris des e-mails reste."), "success")
+    flash(_("Le service d'envoi est supprimé ; ce qu'il a appris des e-mails reste."), "success")
     return redirect(url_for("providers.index"), 303)  # type: ignore[return-value]
 
 

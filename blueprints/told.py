@@ -1,4 +1,4 @@
-"""Configuration › Retours › Fournisseurs: what a provider told of no e-mail of ours; for admins.
+"""Configuration › Retours › Services d'envoi: what a provider told of no e-mail of ours; for admins.
 
 Each may be attached to an e-mail with a reason, or put aside. Its call, kept raw, is shown as text and never run.
 """

@@ -20,7 +20,7 @@ class LeftBy(Word):
 
     PAGE = ("page", N_("par le lien de l'e-mail"))
     ONE_CLICK = ("one_click", N_("par le bouton de la messagerie"))
-    PROVIDER = ("provider", N_("par le lien du fournisseur"))
+    PROVIDER = ("provider", N_("par le lien du service d'envoi"))
 
 
 class OptOut(Model):

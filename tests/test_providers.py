@@ -1,4 +1,4 @@
-"""Configuration › Fournisseurs: made by admins, its keys kept encrypted, its trial arriving; secrets stay secret."""
+"""Configuration › Services d'envoi: made by admins, keys kept encrypted, the trial arriving; secrets stay secret."""
 
 from __future__ import annotations
 

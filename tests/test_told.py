@@ -1,4 +1,4 @@
-"""Configuration › Retours › Nouvelles de fournisseurs: what a provider told of no e-mail, attached or put aside."""
+"""Configuration › Retours › Nouvelles de services d'envoi: what one told of no e-mail, attached or put aside."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_list_shows_ours_alone(admin: Browser, waiting: ProviderEvent) -> No
     said = admin.text()
     assert documented.WHO in said and "Retourné" in said
     admin.get("/settings/reports")
-    assert "Nouvelles de fournisseurs" in admin.text()
+    assert "Nouvelles de services d’envoi" in admin.text()
     admin.get(f"{LIST}/{waiting.id + 1}", status=404)
     admin.get(f"{LIST}/{10**30}", status=404)
 

@@ -58,10 +58,10 @@ def listed(organisation_id: int) -> Sequence[ProviderAccount]:
 def make(organisation_id: int, provider: str, name: str) -> ProviderAccount:
     """A new account with a password of its own; the caller commits. Raises UserMistake."""
     if provider not in PROVIDERS:
-        raise UserMistake(N_("Choisissez un fournisseur."), "provider")
+        raise UserMistake(N_("Choisissez un service d'envoi."), "provider")
     many = select(func.count()).select_from(ProviderAccount).where(ProviderAccount.organisation_id == organisation_id)
     if (db.session.scalar(many) or 0) >= MOST:
-        raise UserMistake(N_("Vous avez déjà beaucoup de fournisseurs : supprimez-en un."), "name")
+        raise UserMistake(N_("Vous avez déjà beaucoup de services d'envoi : supprimez-en un."), "name")
     module = PROVIDERS[provider]
     keys = Keys(password=secrets.token_urlsafe(24) if tells(module) and not signs(module) else "")
     made = ProviderAccount(organisation_id=organisation_id, provider=provider, name=name, secret=keys.sealed())
@@ -94,11 +94,11 @@ def _judge(module: ModuleType, signing: str) -> None:
         try:
             proof.public_key(signing)
         except ValueError as error:
-            message = N_("Ce n'est pas une clé publique : copiez-la telle que le fournisseur la montre.")
+            message = N_("Ce n'est pas une clé publique : copiez-la telle que le service d'envoi la montre.")
             raise UserMistake(message, "signing") from error
     judge = getattr(module, "judge_key", None)
     if judge is not None and not judge(signing):
-        raise UserMistake(N_("Ce n'est pas ce que ce fournisseur donne : vérifiez ce que vous avez copié."), "signing")
+        raise UserMistake(N_("Ce n'est pas ce que ce service donne : vérifiez ce que vous avez copié."), "signing")
 
 
 def keys_of(account: ProviderAccount) -> Keys:
