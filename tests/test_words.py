@@ -148,6 +148,14 @@ def test_one_word_for_one_thing(french: str, english: str, otherwise: set[str]) 
     assert [(fr, en) for fr, en in said if not re.search(english, en)] == []
 
 
+def test_the_papers_use_those_words_too() -> None:
+    """README and docs, but for what they quote: code, and the table itself."""
+    papers = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    other = re.compile(r"\b(?:[Ss]end|[Ss]ent|[Ss]ending) again\b|\b[Oo]perators?\b|[Mm]ailbox provider|\bin number\b")
+    said = {one: re.sub(r"`[^`]*`", "", one.read_text()) for one in papers if one.name != "words.md"}
+    assert {one.name: found for one, text in said.items() if (found := other.findall(text))} == {}
+
+
 def test_the_words_not_used() -> None:
     """The last column of that table, as far as a pattern can tell."""
     french = (
