@@ -73,9 +73,9 @@ def test_our_own_open_pixel_is_never_asked(loopback: Flask, elsewhere: Receiver)
 @pytest.mark.parametrize(
     "host", ["sillage.example", "SILLAGE.example.", "ｓillage.example", "sillage。example", "sill\u00adage.example"]
 )
-def test_our_own_pixel_is_known_in_every_spelling(app: Flask, host: str) -> None:
-    before = app.extensions["sillage"]
-    app.extensions["sillage"] = replace(before, base_url="https://sillage.example")
+def test_our_own_pixel_is_known_in_every_spelling(app: Flask, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = replace(app.extensions["sillage"], base_url="https://sillage.example")
+    monkeypatch.setitem(app.extensions, "sillage", here)
     assert pictures.ours(f"https://{host}/t/o/token.gif")
     assert not pictures.ours(f"https://elsewhere.{host}/t/o/token.gif")
 
