@@ -179,7 +179,8 @@ def test_a_short_link_says_nothing_and_shows_the_same(
     kept = f"/emails?v={to.removeprefix('/v/')}"
     exports = colleague.html.xpath("//*[@id='exports']//a/@href")
     asks = f"?{kept.partition('?')[2]}&status=sent_all&limit=25"
-    assert [exports.pop(-2), exports.pop()] == [f"/emails/attachments{asks}", f"/emails/proofs{asks}"]  # all their files, and what an auditor asks for
+    # all their files, and their proof
+    assert [exports.pop(-2), exports.pop()] == [f"/emails/attachments{asks}", f"/emails/proofs{asks}"]
     assert exports and all(link.startswith(f"{kept}&status=sent_all&limit=25&format=") for link in exports)
     assert colleague.get(f"{to}?format=csv").get_data(as_text=True).count("Lettre") == 3
     csv = next(link for link in exports if link.endswith("=csv"))
