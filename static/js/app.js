@@ -38,6 +38,30 @@
   on("htmx:beforeOnLoad", (event) => {
     if (event.detail.elt.id === "live" && event.detail.xhr !== asked) event.preventDefault();
   });
+  // A slow network: after a moment the place of what a row opens to is held by lines that stand for it.
+  const HELD = '<div class="detail"><div class="letter"></div><div class="detail-side"></div></div>';
+  const held = new Map();
+  on("htmx:beforeRequest", ({ detail: { elt, xhr }, defaultPrevented }) => {
+    if (defaultPrevented || !elt.matches(".expand[aria-expanded=false]")) return;
+    held.set(xhr, setTimeout(() => {
+      const row = elt.closest("tr");
+      const place = document.createElement("tr");
+      place.className = "detail-row detail-wait";
+      place.ariaHidden = "true";
+      place.insertCell().colSpan = row.cells.length;
+      place.cells[0].innerHTML = HELD;
+      row.after(place);
+      held.set(xhr, place);
+    }, 200));
+  });
+  const letGo = ({ detail: { xhr } }) => {
+    const place = held.get(xhr);
+    if (place?.remove) place.remove();
+    else clearTimeout(place);
+    held.delete(xhr);
+  };
+  on("htmx:beforeOnLoad", letGo);
+  on("htmx:afterRequest", letGo); // refused, cut off or given up
   on("htmx:responseError", (event) => {
     const { status } = event.detail.xhr;
     const words = zone().dataset;

@@ -150,6 +150,18 @@ def test_a_refresh_does_not_take_away_the_row_that_is_being_opened(visit):
     stays_open(page, row)
 
 
+def test_on_a_slow_network_the_place_of_what_opens_is_held(visit):
+    page = visit("admin").goto("/emails")
+    row = page.locator("tbody tr[id^=E-]").first.get_attribute("id")
+    held = hold(page, "**/emails/E-*")
+    page.locator(f"#{row} .expand").click()
+    place = page.locator(f"#{row} + .detail-wait")
+    expect(place).to_be_visible()
+    held[0].continue_()
+    stays_open(page, row)
+    expect(place).to_have_count(0)
+
+
 def test_a_refresh_asked_before_a_row_was_opened_does_not_fold_it(visit):
     page = visit("admin").goto("/emails")
     row = page.locator("tbody tr[id^=E-]").first.get_attribute("id")
