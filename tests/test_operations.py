@@ -89,6 +89,13 @@ def test_a_press_pauses_and_another_resumes(app: Flask, client: Browser, cassiop
     admin.post(f"{SCREEN}/senders/{mine}/pauses")
     admin.get(SCREEN)
     assert admin.html.xpath("string(//q[@lang='en'])") == "535 5.7.8 <b>refused</b>"
+    # in full where one looks and sends for the others, in one calm line elsewhere
+    resume = f"//form[@action='{SCREEN}/senders/{mine}/resumes']"
+    admin.get("/todo")
+    assert admin.html.xpath(resume) and "535 5.7.8" in admin.text() and "Voir et reprendre" not in admin.text()
+    admin.get("/contacts/learners")
+    assert not admin.html.xpath(resume) and "535" not in admin.text() and "est en pause depuis le" in admin.text()
+    assert admin.html.xpath("//*[@id='trouble']//a/@href") == ["/settings/senders"]
     admin.post(f"{SCREEN}/senders/{mine}/resumes")
     db.session.expire_all()
     assert (cassiopee.sender.paused_at, cassiopee.sender.paused_why) == (None, "")
