@@ -13,7 +13,7 @@ from flask_login import current_user
 
 from blueprints import whole_lists
 from blueprints.attached import files_of
-from blueprints.downloads import download, shown_in_place, streamed
+from blueprints.downloads import archived, download, shown_in_place
 from blueprints.erased import gone
 from blueprints.support import allow, page
 from documents import blobs, pictures
@@ -118,7 +118,7 @@ def of_email(public_id: str) -> Response:
         abort(404)
     audit.taken(AuditAction.ATTACHMENTS_DOWNLOADED, public_id, count=found.file_count)
     chunks = archive.of_one(current_user.organisation_id, found.ids)
-    return _archived(Response(streamed(chunks)), f"{public_id}.zip")
+    return archived(chunks, f"{public_id}.zip")
 
 
 @blueprint.get("/attachments")
@@ -145,7 +145,7 @@ def of_list() -> Response:
     )  # fmt: skip
     db.session.commit()
     name = export.filename(filter_, now, scope.zone, Format.PROOF, "pieces", export_jobs.name_of(scope))
-    return _archived(Response(streamed(archive.of_list(scope.organisation_id, scope.zone, found.ids))), name)
+    return archived(archive.of_list(scope.organisation_id, scope.zone, found.ids), name)
 
 
 def _file(public_id: str, position: int) -> detail.File:
@@ -174,9 +174,3 @@ def _offer(scope: Scope, filter_: HistoryFilter, now: datetime, found: archive.W
         sentence=sentences.sentence(filter_, now, scope.zone), query=export_jobs.query_of(scope, filter_),
         about=sentences.about(scope), training_session=scope.training_session,
     )  # fmt: skip
-
-
-def _archived(response: Response, name: str) -> Response:
-    response = download(response, name, "application/zip")
-    response.headers["X-Accel-Buffering"] = "no"
-    return response

@@ -11,7 +11,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from blueprints import whole_lists
-from blueprints.downloads import download, streamed
+from blueprints.downloads import archived
 from blueprints.support import allow, page
 from errors import UserMistake
 from extensions import db
@@ -35,7 +35,7 @@ def of_email(public_id: str) -> Response:
     taker = Taker.of(current_user.organisation_id, current_user.name, datetime.now(UTC))
     found = one.of_email(taker, public_id) or abort(404)
     audit.taken(AuditAction.PROOF_TAKEN, public_id)
-    return _archived(Response(streamed(proof.stream(found.members))), _("Preuve %(number)s", number=public_id) + ".zip")
+    return archived(proof.stream(found.members), _("Preuve %(number)s", number=public_id) + ".zip")
 
 
 @blueprint.get("/proofs")
@@ -64,7 +64,7 @@ def of_list() -> Response:
     asked = many.Asked.of(current_user, scope, filter_, now, found.more)
     name = export.filename(filter_, now, scope.zone, Format.PROOF, "preuves", export_jobs.name_of(scope))
     db.session.commit()
-    return _archived(Response(streamed(many.stream(asked, found.ids))), name)
+    return archived(many.stream(asked, found.ids), name)
 
 
 def _by_job(scope: Scope, filter_: HistoryFilter, now: datetime, found: many.Wanted, query: str) -> Response:
@@ -87,9 +87,3 @@ def _offer(
         sentence=sentences.sentence(filter_, now, scope.zone), query=export_jobs.query_of(scope, filter_),
         about=sentences.about(scope), training_session=scope.training_session,
     )  # fmt: skip
-
-
-def _archived(response: Response, name: str) -> Response:
-    response = download(response, name, "application/zip")
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
