@@ -43,7 +43,7 @@ class AskForm(BaseForm):
 def ask(public_id: str) -> Response:
     """The form about one e-mail; ?to= says who is ticked at first."""
     email = get_or_404(Email, public_id)
-    found = detail.about(email.organisation_id, public_id)
+    found = detail.about(email.organisation_id, public_id, head=False)
     assert found is not None
     form = AskForm(data={
         "whom": request.args.get("to", ""), "subject": _subject(found), "message": _message(found),

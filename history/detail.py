@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import aliased
 
@@ -115,13 +115,15 @@ class Frozen(NamedTuple):
     erased_at: datetime | None = None
 
 
-def about(organisation_id: int, public_id: str) -> Detail | None:
-    """All about one e-mail in one statement; None where the organisation has no such e-mail."""
+def about(organisation_id: int, public_id: str, head: bool = True) -> Detail | None:
+    """All about one e-mail in one statement; None where the organisation has no such e-mail. Without `head`, nothing of
+    the body: for whoever shows no letter."""
+    start = func.substr(EmailContent.skeleton, 1, _HEAD) if head else null()
     extra = [
         _events().label("events"), _family(Email.resend_of_id, upwards=True).label("resend_of"),
         _family(Email.id, upwards=False).label("resends"), _CHAIN.label("family"), Sender.name.label("sender_name"),
         Sender.reply_to, Sender.is_default, EmailContent.size, EmailContent.sha256, EmailContent.erased_at,
-        EmailContent.erased_years, func.substr(EmailContent.skeleton, 1, _HEAD), Email.treated_at, Email.treated_note,
+        EmailContent.erased_years, start, Email.treated_at, Email.treated_note,
         select(User.name).where(User.id == Email.treated_by_id).correlate(Email).scalar_subquery(),
         Contact.phone, spells.last(),
     ]  # fmt: skip
@@ -132,7 +134,7 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
         return None
     row, more = Row(*found[: len(COLUMNS)]), found[len(COLUMNS) :]
     events, above, below, chain, sender_name, reply_to, is_default, *content, at, note, by, phone, spell = more
-    size, sha256, erased_at, erased_years, head = content
+    size, sha256, erased_at, erased_years, start = content
     parents, family = list(_relatives(above)), list(_relatives(chain))
     return Detail(
         row=row, events=[_event(parts) for parts in events or ()], resend_of=parents[0] if parents else None,
@@ -141,7 +143,7 @@ def about(organisation_id: int, public_id: str) -> Detail | None:
         erased_at=erased_at, erased_years=erased_years,
         treated=Treated(at, by or "", note) if at or by or note else None,
         phone=phone or "", quarantine=spells.of(spell),
-        head=b"" if erased_at else bytes(head or b""),
+        head=b"" if erased_at else bytes(start or b""),
     )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ class Sum(NamedTuple):
 
 def read(organisation_id: int, public_id: str) -> Proof | None:
     """All of it but the message's own bytes; None where the organisation has no such e-mail."""
-    found = detail.about(organisation_id, public_id)
+    found = detail.about(organisation_id, public_id, head=False)
     if found is None:
         return None
     e, m = DeliveryEvent, InboundMessage

@@ -55,7 +55,7 @@ def list_emails(query: EmailPageQuery) -> Response:
 @blueprint.output(EmailDetail)
 def get_email(email_id: str) -> Response:
     """One e-mail with all that happened to it."""
-    found = detail.about(organisation().id, _known(email_id)) or missing()
+    found = detail.about(organisation().id, _known(email_id), head=False) or missing()
     said = EmailDetail(
         **shape(found.row),
         events=[Event(**{name: getattr(event, name) for name in Event.model_fields}) for event in found.events],
