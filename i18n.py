@@ -108,17 +108,21 @@ def _numbered(one: str, many: str, num: float) -> str:
 _ = gettext
 
 
-def _stamp(moment: datetime | date | None, shown: str, full: str) -> Markup | str:
+def _stamp(moment: datetime | date | None, shown: str, full: str, mark: str = "") -> Markup | str:
     if moment is None:
         return ""
     iso = moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, full, shown)
+    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(iso, full, Markup(mark), shown)
 
 
 def _local(moment: datetime) -> datetime:
     from zoneinfo import ZoneInfo
 
     return moment.astimezone(ZoneInfo(zone()))
+
+
+def _full(local: datetime) -> str:
+    return f"{long_date(local.date())} {local:%H:%M:%S} ({zone()})"
 
 
 def long_date(day: date) -> str:
@@ -140,8 +144,7 @@ def datetime_filter(moment: datetime | None) -> Markup | str:
     if moment is None:
         return ""
     local = _local(moment)
-    full = f"{long_date(local.date())} {local:%H:%M:%S} ({zone()})"
-    return _stamp(local, f"{local:%d/%m/%Y %H:%M}", full)
+    return _stamp(local, f"{local:%d/%m/%Y %H:%M}", _full(local))
 
 
 def longdate_filter(moment: datetime | date | None) -> str:
@@ -156,7 +159,7 @@ def time_filter(moment: datetime | None) -> Markup | str:
     if moment is None:
         return ""
     local = _local(moment)
-    return _stamp(local, f"{local:%H:%M}", f"{long_date(local.date())} {local:%H:%M:%S} ({zone()})")
+    return _stamp(local, f"{local:%H:%M}", _full(local))
 
 
 _MINUTES = (N_("dans %(number)s min"), N_("il y a %(number)s min"))  # to come, gone by
@@ -193,9 +196,8 @@ def ago_filter(moment: datetime | None) -> Markup | str:
     """How long ago, with the exact stamp as title. For where one asks that; proofs and sorted lists are exact."""
     if moment is None:
         return ""
-    stamp = datetime_filter(moment)
-    told = Markup(" data-ago>{}<").format(ago(moment, datetime.now(UTC)))
-    return Markup(re.sub(r">[^<]*<", lambda _found: told, stamp, count=1))
+    local = _local(moment)
+    return _stamp(local, ago(moment, datetime.now(UTC)), _full(local), " data-ago")
 
 
 def number_filter(number: float | int | None) -> str:
