@@ -108,8 +108,8 @@ def cancel(run_id: str) -> Response:
     waited = _waits(found)
     if found.asked_at and bulk_resend.cancel(found):
         audit.note(AuditAction.BULK_RESEND_CANCELLED, found)
-        said = _("Le renvoi est retiré : rien n'est parti.") if waited else ""
-        flash(said or _("Le renvoi est arrêté : ce qui est parti reste parti."), "info")
+        stopped = _("Le renvoi est arrêté : ce qui est parti reste parti.")
+        flash(_("Le renvoi est retiré : rien n'est parti.") if waited else stopped, "info")
     db.session.commit()
     return redirect(url_for("resend_runs.run", run_id=run_id), 303)
 
