@@ -11,7 +11,6 @@ import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +19,7 @@ from sqlalchemy import Connection, Select, func, literal_column, select
 from sqlalchemy.dialects.postgresql import psycopg
 
 from extensions import db, settings
-from history import workbook
+from history import copying, workbook
 from history.export_cells import NAMES, Format, as_lines, cells, headings
 from history.filters import HistoryFilter
 from history.query import Question
@@ -29,8 +28,6 @@ from history.sentences import chips
 
 __all__ = ["Format", "filename", "more_than", "stream"]
 
-# Rows gathered into one chunk: some 64 KiB.
-_ROWS_A_CHUNK = 256
 _DIALECT = psycopg.dialect()
 # Along an index from the first row on, where the planner would sort everything before the first byte; the addresses
 # and contacts that were met stay at hand (at PostgreSQL's own 4 MB it takes 1.6 times as long); and where the tables
@@ -117,11 +114,9 @@ def copied(connection: Connection, rows: Select[Any], format_: Format) -> Iterat
         options = "FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01', ENCODING 'UTF8'"
     else:
         options = f"FORMAT csv, DELIMITER '{';' if format_ is Format.EXCEL else ','}', ENCODING 'UTF8'"
-    cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY ({compiled}) TO STDOUT WITH ({options})", compiled.params) as copy:
-        lines = iter(copy)
-        while batch := b"".join(islice(lines, _ROWS_A_CHUNK)):
-            yield batch
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    yield from copying.batches(raw, f"COPY ({compiled}) TO STDOUT WITH ({options})", compiled.params)
 
 
 def _chunks(
