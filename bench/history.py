@@ -1,13 +1,13 @@
 """The history at ten thousand, a million and ten million e-mails: what a page costs, per filter, and against others.
 
     python -m bench.history [--data FOLDER] [--sizes 10000,1000000] [--requests 200] [--only NAME]
-                            [--inserts] [--django PYTHON]
+                            [--whole] [--inserts] [--django PYTHON]
 
 Builds its own databases (bench.filling) in FOLDER (ten million take about 10 GB) and prints, in one run, interleaved:
 per question the bare SQL of its page (p50 and p95 of the server's processor time, blocks touched) and of its counts at
 each size; the whole request through Flask as a ratio to that SQL, to a bare page of Core and Jinja2 and to the smallest
-table; with --inserts what each index costs an insert; with --django the list of django-post_office's admin on the same
-rows.
+table; with --whole how the whole request of every question grows; with --inserts what each index costs an insert; with
+--django the list of django-post_office's admin on the same rows.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="10000,1000000", help="numbers of e-mails, the smallest first")
     parser.add_argument("--requests", type=int, default=200, help="for each question and size")
     parser.add_argument("--only", default="", help="questions whose name begins so")
+    parser.add_argument("--whole", action="store_true", help="also the whole request of every question at each size")
     parser.add_argument("--inserts", action="store_true", help="also what each index costs an insert")
     parser.add_argument("--django", default="", metavar="PYTHON", help="an interpreter that has django-post_office")
     options = parser.parse_args()
@@ -76,6 +77,8 @@ def run(folder: Path, sizes: list[int], options: argparse.Namespace) -> None:
         if not options.only:
             compare_places(tables, options.requests)
             whole.compare(tables, options.requests)
+        if options.whole:
+            whole.compare_growth(tables, options.requests, options.only)
         if options.inserts:
             inserting.compare(tables[-1])
         if options.django:

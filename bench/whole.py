@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, select
 
-from bench import history
+from bench import asking, history
 from bench.tables import Table
 from extensions import db
 from history.cursors import Cursor
@@ -90,6 +90,34 @@ def compare(tables: list[Table], requests: int) -> None:
           f"(15), {len(sent)} statements (4)")  # fmt: skip
 
 
+def compare_growth(tables: list[Table], requests: int, only: str) -> None:
+    """A line a question: whole requests by the clock at each size, in turn, p50 and p95, and how they grow. Where the
+    small table has fewer rows to show (°), the growth is that from its unfiltered page."""
+    clients = [signed_in(table) for table in tables]
+    asked = [[one for one in asking.questions(table.held) if one.name.startswith(only)] for table in tables]
+    missed, plain, count = 0, [1.0, 1.0], 0
+    print(f"\nwhole requests by the clock: p50 / p95 in ms{'':8}{' '.join(f'{table.name:>13}' for table in tables)}")
+    for same in zip(*asked, strict=True):
+        times: list[list[float]] = [[] for _table in tables]
+        rows = [0] * len(tables)
+        for again in range(-8, requests):
+            for place, (client, one) in enumerate(zip(clients, same, strict=True)):
+                query = one.variants[again % len(one.variants)]
+                seconds, answer = _answered(client, f"/emails?{query}" if query else "/emails?limit=50")
+                rows[place] += answer.count(b'class="expand"')
+                if again >= 0:
+                    times[place].append(seconds)
+        ms = [[median(some) * 1e3, sorted(some)[int(len(some) * 0.95)] * 1e3] for some in times]
+        plain = plain if count else ms[0]
+        less = rows[0] < rows[-1] and same[0].target == asking.FLAT
+        p50, p95 = (last / first for last, first in zip(ms[-1], plain if less else ms[0], strict=True))
+        missed, count = missed + (p95 > same[0].target), count + 1
+        cells = " ".join(f"{half:6.1f}/{most:6.1f}" for half, most in ms)
+        mark = ("°" if less else " ") + (" " if p95 <= same[0].target else "!")
+        print(f" {same[0].name:29} {'':12}{cells}  × {p50:5.2f} {p95:5.2f} {mark} ≤ {same[0].target}", flush=True)
+    print(f"{missed} of {count} questions grew by more than their target")
+
+
 def signed_in(table: Table) -> FlaskClient:
     """A browser of the organisation's first person."""
     client = table.app.test_client()
@@ -115,6 +143,15 @@ def _cpu(client: FlaskClient, address: str, headers: dict[str, str] | None = Non
 def clock(client: FlaskClient, address: str) -> float:
     """Seconds of one request by the clock."""
     return _spent(client, address, None, time.perf_counter)
+
+
+def _answered(client: FlaskClient, address: str) -> tuple[float, bytes]:
+    began = time.perf_counter()
+    answer = client.get(address)
+    data = answer.get_data()
+    spent = time.perf_counter() - began
+    assert answer.status_code == 200, (address, answer.status)
+    return spent, data
 
 
 def _spent(client: FlaskClient, address: str, headers: dict[str, str] | None, clock) -> float:  # type: ignore[no-untyped-def]
