@@ -27,7 +27,7 @@ def batches(connection: psycopg.Connection[Any], statement: str, values: Any = N
     line.send_query(psycopg.ClientCursor(connection).mogrify(statement, values).encode())
     try:
         while line.flush():
-            wait()
+            wait(writing=True)
         _expect(line, wait, ExecStatus.COPY_OUT)
         copying, read = True, line.get_copy_data
         gathered: list[Any] = []
@@ -62,19 +62,19 @@ def _finish(connection: psycopg.Connection[Any], copying: bool) -> None:
         pass
 
 
-def _waiter(line: PGconn) -> Callable[[], None]:
-    """Waits until the server has said something, and takes it in."""
-    heard = select.poll()
-    heard.register(line.socket, select.POLLIN)
+def _waiter(line: PGconn) -> Callable[..., None]:
+    """Waits until the server has said something, and takes it in; or, when `writing`, until it hears more."""
 
-    def wait() -> None:
-        heard.poll()
-        line.consume_input()
+    def wait(writing: bool = False) -> None:
+        there = select.poll()
+        there.register(line.socket, select.POLLIN | select.POLLOUT * writing)
+        if any(event & ~select.POLLOUT for _socket, event in there.poll()):
+            line.consume_input()
 
     return wait
 
 
-def _expect(line: PGconn, wait: Callable[[], None], status: ExecStatus) -> None:
+def _expect(line: PGconn, wait: Callable[..., None], status: ExecStatus) -> None:
     while line.is_busy():
         wait()
     result = line.get_result()

@@ -40,6 +40,11 @@ def test_values_are_put_in_as_values(raw: psycopg.Connection[Any]) -> None:
     assert found == hostile.encode() + b"\n"
 
 
+def test_a_statement_longer_than_a_socket_holds_is_sent_whole(raw: psycopg.Connection[Any]) -> None:
+    long = "COPY (SELECT length(%(value)s::text)) TO STDOUT"
+    assert b"".join(copying.batches(raw, long, {"value": "é" * 4_000_000})) == b"4000000\n"
+
+
 def test_a_reader_that_leaves_stops_the_statement(raw: psycopg.Connection[Any]) -> None:
     endless = "COPY (SELECT n, repeat('x', 500) FROM generate_series(1, 1000000000) AS n) TO STDOUT"
     batches = copying.batches(raw, endless)
