@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 import i18n
 from blueprints import keeping
+from blueprints.written import broken
 from history import Row
 from history.chips import Shown
 from history.columns import Column
@@ -69,9 +70,9 @@ class Cells:
 
     def _row(self, row: Row, opened: bool, oob: bool, told: tuple[str, ...]) -> str:
         who, name, address, subject, session, contact, kind, filenames = told
-        alone = name == address
-        if alone:  # two lines hold it whole, broken where one reads a break
-            name = name.replace("@", "<wbr>@")
+        alone, lines = name == address, broken(address)
+        if alone:
+            name = lines
         files, changed = row.attachment_count, self.list == "global" and row.changed_later
         has = (
             "sent" if row.sent_at else "", "changed" if changed else "", "event" if row.type in _EVENTS else "",
@@ -83,8 +84,8 @@ class Cells:
             "id": row.public_id, "who": who, "stamp": self._stamp(row.sent_at or row.created_at),
             "changed": changed and self._short(row.updated_at), "type": kind,
             "session_id": row.session_id, "session": session, "contact_id": row.contact_id, "contact": contact,
-            "name": name, "address": address, "subject": subject, "files": files, "filenames": filenames,
-            "status": self._status(row),
+            "name": name, "address": address, "lines": lines, "subject": subject,
+            "files": files, "filenames": filenames, "status": self._status(row),
         }  # fmt: skip
 
     def _stamp(self, at: datetime) -> str:

@@ -14,8 +14,8 @@ _SIGNS = re.compile(r"[\s.\-()/\u2010-\u2015]+")
 _FRENCH = re.compile(r"0[1-9][0-9]{8}")
 # The number at the beginning of what was typed: "02 40 00 12 34 (poste 12)" is called without its words.
 _NUMBER = re.compile(r"\+?[0-9\s.\-()/\u2010-\u2015]+")
-_BREAKS = re.compile(r"(@|\.(?=\w)|_)")
-_BREAK = Markup("<wbr>")
+# A dot or a low line before the @, and a dot of the domain that is not its last.
+_BREAKS = re.compile(r"[._](?=\w[^@]*@)|\.(?=\w[^@.]*\.)")
 
 
 def phone(typed: str | None) -> str:
@@ -33,9 +33,13 @@ def tel(typed: str | None) -> str:
 
 
 def breaking(address: str | None) -> Markup:
-    """An address that a narrow column may break after `@`, `.` and `_`, and nowhere else. Copied, it is whole."""
-    pieces = _BREAKS.split(address or "")
-    return Markup("").join(escape(piece) + _BREAK if place % 2 else escape(piece) for place, piece in enumerate(pieces))
+    """An address that a narrow column breaks before `@`, after `.` and `_`, and nowhere else. Copied, it is whole."""
+    return Markup(broken(str(escape(address or ""))))
+
+
+def broken(escaped: str) -> str:
+    """The same of what is markup already. The domain's last two names stay together: "@courrier.fr" is read at once."""
+    return _BREAKS.sub(r"\g<0><wbr>", escaped).replace("@", "<wbr>@")
 
 
 def setup(app: Flask) -> None:

@@ -32,9 +32,18 @@ def test_a_telephone_is_grouped_as_france_does_and_no_other(typed: str | None, s
     assert tel(typed) == called
 
 
-def test_an_address_breaks_at_its_joints_only_and_is_whole_when_copied() -> None:
-    shown = breaking("jean_marc.le.goff@ateliers-du-port.example")
-    assert shown == Markup("jean_<wbr>marc.<wbr>le.<wbr>goff@<wbr>ateliers-du-port.<wbr>example")
-    assert shown.replace("<wbr>", "") == "jean_marc.le.goff@ateliers-du-port.example"
-    assert breaking('<b>@"x.') == Markup("&lt;b&gt;@<wbr>&#34;x.")
-    assert breaking(None) == ""
+@pytest.mark.parametrize(
+    ("address", "lines"),
+    [
+        ("jean_marc.le.goff@ateliers-du-port.example", "jean_|marc.|le.|goff|@ateliers-du-port.example"),
+        ("yasmine.delorme@courrier.fr", "yasmine.|delorme|@courrier.fr"),  # "fr" does not stand alone
+        ("a@rh.mairie.grand-bassin.fr", "a|@rh.|mairie.|grand-bassin.fr"),
+        ("rue.example.org", "rue.|example.org"),
+        ("..a__b..@x", "..|a_|_|b..|@x"),
+        ('<b>@"x.', '&lt;b&gt;|@&#34;x.'),
+        ("", ""),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_an_address_breaks_at_its_joints_only_and_is_whole_when_copied(address: str | None, lines: str) -> None:
+    assert breaking(address) == Markup(lines.replace("|", "<wbr>"))
