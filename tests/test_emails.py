@@ -50,6 +50,26 @@ def test_the_list_shows_an_email_and_its_page_explains_it(client: Any, cassiopee
     assert "Seul un administrateur peut renvoyer cet e-mail." in shown
 
 
+def test_names_and_subjects_from_right_to_left_stand_alone_and_addresses_break_at_their_joints(
+    client: Any, cassiopee: Any
+) -> None:
+    """Each in its own direction, so that the words beside keep their order; the same in the list and on its page."""
+    subject, name, address = "تأكيد: à signer", "מרים", "miriam.ezra@rh.grand-bassin.fr"
+    email = make_email(cassiopee, subject=subject, address=address, name=name)
+    client.sign_in(cassiopee.staff)
+    rows = lxml.html.fromstring(client.get("/emails").data).xpath("//tr[@id=$id]/*", id=email.public_id)
+    told = {cell.get("class"): cell for cell in rows}
+    assert told["col-subject"].xpath("string(bdi)") == subject
+    assert told["col-recipient"].xpath("string(a/bdi)") == name
+    page = lxml.html.fromstring(client.get(f"/emails/{email.public_id}").data)
+    assert page.xpath("string(//h1/bdi)") == page.xpath("string(//h2/bdi)") == subject
+    [to] = page.xpath("//header[@class='letter-head']//dt[.='À']/following-sibling::dd[1]")
+    assert to.text_content() == f"{name} <{address}>" and to.xpath("string(bdi)") == name
+    for shown in (told["col-recipient"].xpath("span/bdi")[0], to.xpath("span/bdi")[0]):
+        joints = lxml.html.tostring(shown, encoding="unicode", with_tail=False)
+        assert joints.replace("</wbr>", "") == "<bdi>miriam.<wbr>ezra<wbr>@rh.<wbr>grand-bassin.fr</bdi>"
+
+
 def test_the_same_table_on_a_session_and_on_a_contact(client: Any, cassiopee: Any) -> None:
     session = make_session(cassiopee, "Sécurité incendie")
     contact = make_contact(cassiopee, "Camille Petit")
