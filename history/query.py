@@ -76,7 +76,7 @@ class Question(Walk):
         branches, others = self._branches(), self._branches("other")
         assert branches is not None and others is not None
         columns = [getattr(Email, name) for name in dict.fromkeys(t.column for t in self.texts) if name in CARRIED]
-        limits = [*self._range, *self._beyond(cursor)]
+        limits = [*self._range_walked, *self._beyond(cursor)]
         one = select(Email.id.label("id"), self.at.label("at"), *columns).where(*self._of_branch(branches), *limits)
         walked = self._ordered(one, most, backward).correlate(branches).subquery("walked")
         holding = select(walked.c.id, walked.c.at).where(*(t.picked(walked.c) for t in self.texts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import event, select, text
 
 from bench import filling
@@ -86,6 +88,41 @@ def test_pages_and_counts_never_read_the_table(large: psycopg.Connection) -> Non
                     read = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
                     assert node["Node Type"] != "Seq Scan", string
                     assert read <= pages.COUNTED_NEAR + 100, (string, node["Node Type"], read)
+
+
+def for_all_values(connection: psycopg.Connection, sent: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+    """plans(), of what a connection keeps that has sent the statement often."""
+    found = []
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    for statement, values in sent:
+        names = list(dict.fromkeys(re.findall(r"%\((.+?)\)s", statement)))
+        numbers = {name: f"${place}" for place, name in enumerate(names, 1)}
+        connection.execute(f"PREPARE asked AS {statement % numbers}")
+        given = ", ".join(sql.Literal(values[name]).as_string(connection) for name in names)
+        rows = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({given})").fetchall()
+        connection.execute("DEALLOCATE asked")
+        found.append(rows[0][0][0]["Plan"])
+    return found
+
+
+@pytest.mark.parametrize(
+    "string",
+    ["period=year", "period=year&recipient=petit", "from=2024-01-01&to=2025-12-31&recipient=petit",
+     "date_field=sent&period=year", "date_field=updated&period=year", "sender=formation1@bench.example&period=year",
+     "status=failed&type=certificate&period=year&recipient=petit", "by=person3@bench.example&period=year",
+     "subject=convocation&period=year", "contact=martin&period=year", "treated=yes&period=year"],
+)  # fmt: skip
+def test_a_period_is_walked_also_by_a_plan_for_all_values(large: psycopg.Connection, string: str) -> None:
+    """Of two bounds that it does not know PostgreSQL guesses that they hold a two-hundredth of the table, and sorts it:
+    of the two million that it shall believe in, as of ten, that was a year."""
+    large.execute("""UPDATE pg_class SET reltuples = reltuples * 100 WHERE relname = 'email'
+        OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'email'::regclass)""")
+    page, counts, _rows = statements(string)
+    for plan in for_all_values(large, [*page, *counts]):
+        for node in nodes(plan):
+            if node["Node Type"] in ("Sort", "Incremental Sort"):
+                below = node["Plans"][0]
+                assert below["Actual Rows"] * below["Actual Loops"] <= pages.COUNTED_NEAR, (string, below["Node Type"])
 
 
 @pytest.mark.parametrize(
