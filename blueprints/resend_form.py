@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from flask import request
 from flask_login import current_user
 
-from blueprints.remedies import WRONG_ADDRESS
+from blueprints.remedies import WRONG_ADDRESS, seen
 from blueprints.support import wants_partial
 from errors import UserMistake
 from extensions import db
@@ -28,6 +28,7 @@ from history.detail import Detail
 from i18n import N_, _
 from mail import advice, quarantine, reach
 from mail.reach import Checked
+from mail.remedies import Step, first_step
 from mail.resend import Ask, Mode, corrected
 from models import Email
 from models.words import Permission, Reason, Status
@@ -43,6 +44,8 @@ _FURTHEST = timedelta(days=366)
 _MORNING = time(8)
 # What a remedy's button asks the form to open with (mail.remedies.Step).
 _REPAIR_MODES = {"link": Mode.LINK, "anew": Mode.ANEW}
+# First steps that ask nothing more: the remedy's button opens the form, which would only say the same again below it.
+_ASK_NOTHING = frozenset({Step.RESEND, Step.TOMORROW, Step.LINK, Step.ANEW})
 
 
 @dataclass
@@ -159,20 +162,26 @@ def opening(detail: Detail) -> ResendForm:
     failed = row.status in _FAILURES
     wrong = failed and row.reason in WRONG_ADDRESS
     repair = request.args.get("repair", "")
-    said = any(not other.own_copy for other in detail.resends)
     form = ResendForm(
         row.public_id, row.address, wrong, request_key=str(uuid4()), urgent=failed,
         title=_("Corriger et renvoyer") if wrong else _("Renvoyer cet e-mail"),
         mode=Mode.ANEW if detail.erased_at else _mode(row.reason, bool(row.attachment_count), repair),
         tomorrow_first=repair == "tomorrow" or (failed and row.reason is Reason.MAILBOX_FULL),
-        # within a row it stays folded behind the remedy's button: the letter and its facts come first there
-        open=bool(repair)
-        or (failed and not said and not (row.reason and row.reason.silent) and not wants_partial()),
+        open=bool(repair) or (failed and _stands_open(detail)),
         fix=wrong, contact_name=row.contact_name or "" if row.contact_id else "",
     )  # fmt: skip
     email = db.session.get(Email, row.id) if (wrong or repair) and not wants_partial() else None
     offer(form, person_of(email) if email else advice.Person())
     return form
+
+
+def _stands_open(detail: Detail) -> bool:
+    """Whether the form of a failure opens with the page. Within a row it stays folded behind the remedy's button: the
+    letter and its facts come first there."""
+    if wants_partial() or any(not other.own_copy for other in detail.resends):
+        return False
+    reason = detail.row.reason
+    return not (reason and reason.silent) and first_step(seen(detail)) not in _ASK_NOTHING
 
 
 def _mode(reason: Reason | None, with_files: bool, repair: str) -> Mode:

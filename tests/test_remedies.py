@@ -67,11 +67,20 @@ def test_every_reason_says_what_happened_and_shows_one_button(
     if reason.silent:
         assert firsts(panel(client)) == []
         return
-    (first,) = firsts(panel(client))
     assert "06 12 34 56 78" in said
     assert panel(client).xpath(".//pre[contains(., 'said by the server')]")
+    form = client.html.xpath("//details[starts-with(@id, 'resend-')]")
+    if role == "admin" and reason in WRONG_ADDRESS - {Reason.SUPPRESSED}:  # the form, and no button that leads to it
+        assert firsts(panel(client)) == [] and form[0].get("open") is not None
+        return
+    (first,) = firsts(panel(client))
     if first.tag == "a":
+        led_to_form = "#resend-" in first.get("href")
+        assert "btn-primary" in first.get("class")
+        assert not led_to_form or form[0].get("open") is None
         client.get(first.get("href").partition("#")[0])
+        if led_to_form:  # pressed: it is open, and the button does not stand above it once more
+            assert client.html.xpath("//details[starts-with(@id, 'resend-') and @open]") and not firsts(panel(client))
 
 
 @pytest.mark.parametrize("reason", list(Reason))
