@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from blueprints import letter_shape
 from blueprints.letter_shape import Shape
 from extensions import settings
 
+LOOK = "<table><tr><td>{}</td></tr></table>"  # as the organisation's look frames it
+
 
 @pytest.mark.parametrize(
     ("html", "text", "shape"),
     [
-        ("", "Bonjour Léa,\n\nÀ lundi.\n", Shape(1)),
-        ("<p>Bonjour</p>", "Bonjour\n\n\n\n\n\n\n\n\n\n", Shape(1)),  # blank lines at the end are none
-        ("", "mot " * 200, Shape(2)),
-        ("", "\n".join(["ligne"] * 30), Shape(5)),
-        ("", "", Shape(1)),
-        ("<p>un</p><p>deux</p><p>trois</p>" * 3, "", Shape(2)),
-        ("<style>p{color:red}</style><script>x</script>", "", Shape(1)),
-        ("<table><tr><td>un</td></tr></table>", "un", Shape(2)),  # within the organisation's look
-        ('<img src="data:image/png;base64,AA"><img src="cid:b">', "un", Shape(2)),
-        ("x" * 300_000, "", Shape(5)),
+        ("", "Bonjour Léa,\n\nÀ lundi.\n", Shape(1, 1)),
+        ("", "\n\nBonjour\n\n\n\n\n\n\n\n\n\n", Shape(1, 1)),  # blank lines at the ends are none
+        ("", "mot " * 200, Shape(6, 11)),  # a phone breaks more lines
+        ("", "\n".join(["ligne"] * 60), Shape(20, 20)),
+        ("", "", Shape(1, 1)),
+        ("<p>un</p><p>deux</p><p>trois</p>", "", Shape(2, 2)),
+        ("<p>un</p>\n\n<p>deux</p>\n<p>trois\nquatre</p>", "", Shape(2, 2)),  # lines of the source are none
+        ("<p>un</p><p>deux</p><p>trois</p>" * 3, "", Shape(9, 9)),
+        ("<p>" + "mot " * 100 + "</p>", "un", Shape(3, 5)),  # what is shown counts, not what it says as text
+        ("<style>p{color:red}</style><script>x</script>", "", Shape(1, 1)),
+        (LOOK.format("<p>un</p>"), "un", Shape(4, 4)),
+        (LOOK.format('<p>un</p><a style="display: inline-block">oui</a>'), "", Shape(7, 7)),
+        ('<p>un</p><img src="data:image/png;base64,AA"><img height="200" src="cid:b">', "", Shape(8, 8)),
+        ('<p>un</p><img height="200" src="https://elsewhere.example/a.png">', "", Shape(1, 1, True)),  # takes no room
+        ("x" * 300_000, "", Shape(20, 20)),
     ],
 )
 def test_a_letter_stands_as_tall_as_its_words(app, html, text, shape):
     with app.test_request_context():
         assert letter_shape.of(html, text) == shape
+
+
+def test_every_step_has_its_height(app):
+    sheet = (Path(app.root_path) / "static/css/grid.css").read_text()
+    for step in range(1, letter_shape.STEPS + 1):
+        assert f".tall-{step} {{ --tall: {step}; }}" in sheet and f".slim-{step} {{ --slim: {step}; }}" in sheet
 
 
 @pytest.mark.parametrize(
@@ -55,4 +70,5 @@ def test_our_own_open_pixel_is_no_picture_of_others(app):
 @pytest.mark.parametrize("hostile", ["<img " * 40_000, "<img src=//" * 18_000, "<" * 190_000, "<br" * 60_000])
 def test_a_hostile_body_has_a_shape_like_any(app, hostile):
     with app.test_request_context():
-        assert 1 <= letter_shape.of(hostile, "").step <= 5
+        found = letter_shape.of(hostile, "")
+        assert 1 <= found.wide <= found.slim <= letter_shape.STEPS
