@@ -34,7 +34,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 import i18n
-from blueprints import keeping, problems, search_help
+from blueprints import keeping, problems, search_help, slashes
 from blueprints.keeping import kept
 from errors import Temporary
 from extensions import db, login, settings
@@ -209,6 +209,8 @@ def answered(error: HTTPException) -> Response | HTTPException:
     code = error.code or 500
     if problems.asked():
         return problems.answer(error)
+    if code == 404 and (elsewhere := slashes.without_slash()):
+        return elsewhere  # type: ignore[return-value]
     if code not in _SHOWN_ERRORS:
         return error
     if code == 503:

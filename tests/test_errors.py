@@ -8,6 +8,7 @@ import warnings
 import pytest
 from flask import Flask, abort
 from sqlalchemy.exc import DataError
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from config import Config
 from tests.client import Browser
@@ -27,6 +28,44 @@ def test_a_stranger_and_a_member_read_that_a_page_does_not_exist(client: Browser
 def test_the_sentence_follows_the_language_of_the_browser(client: Browser) -> None:
     client.get("/nowhere", status=404, headers={"Accept-Language": "en"})
     assert client.html.get("lang") == "en"
+
+
+def led(app: Flask, path: str) -> tuple[str, str | None]:
+    """(status, where it leads) of a request for exactly that path: a client would take //name/ for another house."""
+    environ = EnvironBuilder().get_environ() | {"PATH_INFO": path, "REQUEST_URI": path, "RAW_URI": path}
+    _body, status, headers = run_wsgi_app(app, environ)
+    return status[:3], headers.get("Location")
+
+
+@pytest.mark.parametrize("asked, leads", [
+    ("/emails/", "/emails"), ("/sessions/?q=s%C3%A9curit%C3%A9&page=2", "/sessions?q=s%C3%A9curit%C3%A9&page=2"),
+    ("/emails/E-1/", "/emails/E-1"), ("/contacts/learners/?", "/contacts/learners"),
+    ("/emails/?next=//evil.example/%0d%0aX:1", "/emails?next=//evil.example/%0d%0aX:1"),
+])  # fmt: skip
+def test_a_slash_too_many_leads_to_the_page(client: Browser, asked: str, leads: str) -> None:
+    for ask in (client.client.get, client.client.head):
+        answer = ask(asked)
+        assert (answer.status_code, answer.headers["Location"]) == (308, leads)
+
+
+@pytest.mark.parametrize("path", [
+    "//evil.example/", "///evil.example//", "/\\evil.example/", "//evil.example/emails/", "/nowhere/", "/sign-out/",
+    "/static/nothing/", "/api/v1/emails/",
+])  # fmt: skip
+def test_a_slash_leads_to_no_other_house_nor_to_what_is_not_there(app: Flask, path: str) -> None:
+    assert led(app, path) == ("404", None)
+
+
+def test_slashes_within_stay_in_the_house(app: Flask) -> None:
+    status, where = led(app, "//emails//")
+    assert status == "308" and where in ("http://localhost/emails", "/emails")
+
+
+def test_only_reading_is_led_on(client: Browser, cassiopee: House) -> None:
+    client.sign_in(cassiopee.staff)
+    client.post("/selections/", status=404)
+    answer = client.client.get("/api/v1/emails/")
+    assert answer.status_code == 404 and answer.mimetype == "application/problem+json"
 
 
 @pytest.fixture
