@@ -13,8 +13,9 @@ from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from blueprints import history_asked, treated
+from blueprints import history_asked, treated, whole_lists
 from blueprints.history_asked import Asked
+from blueprints.history_frame import FILES
 from blueprints.own_origin import own_path
 from blueprints.support import allow, page
 from errors import UserMistake
@@ -85,14 +86,17 @@ def chosen() -> Asked | None:
 
 
 def _export(asked: Asked) -> Response:
-    if not current_user.may(Permission.EXPORT):
+    wanted = request.form["export"]
+    if not current_user.may(Permission.DOWNLOAD_ALL if wanted == FILES else Permission.EXPORT):
         abort(403)
     try:
-        format_ = Format(request.form["export"])
+        format_ = None if wanted == FILES else Format(wanted)
     except ValueError:
         abort(400)
     asked = asked.keeping(asked.filter)
     db.session.commit()
+    if format_ is None:
+        return redirect(whole_lists.address("attachments.offer", asked), 303)
     return redirect(f"{asked.path}?{urlencode(asked.pairs(asked.filter, format=format_.value))}", 303)
 
 

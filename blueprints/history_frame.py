@@ -22,6 +22,7 @@ from i18n import _
 if TYPE_CHECKING:
     from blueprints.history_view import View
 
+FILES = "files"  # among the formats: no export, but the e-mails' attachments as an archive
 _SAID = ("date", "type", "status")
 _HIDDEN = Markup('<input type="hidden" name="{}" value="{}">')
 
@@ -77,23 +78,28 @@ class Frame:
     @property
     def export_items(self) -> list[tuple[str, Markup, str]]:
         """(label, address, icon)."""
-        formats = [(label, hole("exported") + name, icon) for label, name, icon in export_formats()]
-        files = [(_("Pièces jointes (ZIP)"), hole("attachments"), "file-zip")] if self.may_download else []
-        proofs = [(_(Format.PROOF.label), hole("proofs"), "shield-check")] if self.may_prove else []
-        return [*formats, *files, *proofs]
+        elsewhere = {FILES: "attachments", Format.PROOF.value: "proofs"}
+        return [
+            (label, hole(elsewhere[name]) if name in elsewhere else hole("exported") + name, icon)
+            for label, name, icon in export_formats(files=self.may_download, proofs=self.may_prove)
+        ]
 
     @property
     def said(self) -> dict[str, Markup]:
         return {name: hole(f"said_{name}") for name in _SAID}
 
 
-def export_formats(proofs: bool = False) -> list[tuple[str, str, str]]:
-    """(label, format, icon); with `proofs`, of those too."""
+def export_formats(files: bool, proofs: bool) -> list[tuple[str, str, str]]:
+    """(label, format, icon); with `files` and `proofs`, of those too."""
     icons = {
         "csv-excel": "file-spreadsheet", "xlsx": "table", "csv": "file-type-csv", "json": "code", "ndjson": "code",
     }  # fmt: skip
-    icons |= {"proof": "shield-check"} if proofs else {}
-    return [(_(Format(name).label), name, icon) for name, icon in icons.items()]
+    offered = [(_(Format(name).label), name, icon) for name, icon in icons.items()]
+    if files:
+        offered.append((_("Pièces jointes (ZIP)"), FILES, "file-zip"))
+    if proofs:
+        offered.append((_(Format.PROOF.label), Format.PROOF.value, "shield-check"))
+    return offered
 
 
 class Values(dict[str, Any]):

@@ -179,7 +179,7 @@ class View:
         }  # fmt: skip
         return kept(
             "history/_select.html", holes, rows=len(self.rows), all=bool(self.page.previous or self.page.next), oob=oob,
-            formats=tuple(export_formats(proofs=may(Permission.AUDIT))),
+            formats=tuple(export_formats(may(Permission.DOWNLOAD_ALL), may(Permission.AUDIT))),
             allowed=tuple([p for p in Permission if may(p)]), discreet=self.asked.discreet, linked=link is not None,
         )  # fmt: skip
 

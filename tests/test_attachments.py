@@ -166,6 +166,47 @@ def test_a_list_is_offered_and_taken_by_who_may(client: Browser, cassiopee: Any,
     assert len(zipfile.ZipFile(io.BytesIO(everything.data)).namelist()) == 4
 
 
+def test_a_selection_gives_its_files_and_no_others(client: Browser, cassiopee: Any) -> None:
+    session = make_session(cassiopee, "Sécurité")
+    letters = [
+        carrying(cassiopee, (PDF, f"{name}.pdf"), subject="Lettre", training_session_id=session.id) for name in "abc"
+    ]
+    carrying(cassiopee, (PNG, "ailleurs.png"))
+    client.sign_in(cassiopee.manager)
+    client.get(f"/sessions/{session.public_id}/emails?limit=2&sort=date")
+    pick = client.html.get_element_by_id("pick")
+    offered = [" ".join(one.text_content().split()) for one in pick.xpath(".//button[@name='export']")]
+    assert offered[-2:] == ["Pièces jointes (ZIP)", "Dossier de preuve (ZIP)"]
+    form = {name: value for name, value in pick.fields.items() if name} | {"export": "files"}
+    for which, ticked, names in (
+        ("chosen", [letters[2].public_id], "c"), ("page", [], "ab"), ("all", [], "abc"),
+    ):  # fmt: skip
+        where = client.post("/selections", form | {"which": which, "number": ticked}).headers["Location"]
+        assert where.startswith(f"/emails/attachments?in={session.public_id}")
+        client.get(where)
+        query = client.html.xpath("//form[contains(@action, 'attachments.zip')]//input[@name='query']/@value")[0]
+        answer = client.post("/emails/attachments.zip", {"query": query}, status=200)
+        book = zipfile.ZipFile(io.BytesIO(answer.data))
+        files = sorted(name.rpartition("/")[2][0] for name in book.namelist() if name.endswith(".pdf"))
+        assert files == list(names) and len(book.namelist()) == len(names) + 1
+        assert answer.headers["Content-Disposition"].startswith('attachment; filename="pieces_securite_2')
+    lines = db.session.scalars(
+        select(AuditEntry).where(AuditEntry.action == AuditAction.ATTACHMENTS_DOWNLOADED).order_by(AuditEntry.id)
+    ).all()
+    assert [line.data["count"] for line in lines] == [1, 2, 3]
+
+
+def test_who_may_not_take_a_list_may_not_take_a_selection(client: Browser, cassiopee: Any, boreale: Any) -> None:
+    email = carrying(cassiopee, (PDF, "a.pdf"))
+    client.sign_in(cassiopee.staff).get("/emails")
+    assert not client.html.xpath("//form[@id='pick']//button[@value='files' or @value='proof']")
+    form = {"which": "chosen", "number": [email.public_id], "export": "files"}
+    client.post("/selections", form, status=403)
+    client.sign_in(boreale.admin)
+    client.get(client.post("/selections", form).headers["Location"])
+    assert "Aucun e-mail de cette liste n’a de pièce jointe." in client.text()
+
+
 def test_a_list_without_files_says_so(client: Browser, cassiopee: Any) -> None:
     make_email(cassiopee)
     client.sign_in(cassiopee.admin)

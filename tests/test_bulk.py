@@ -117,6 +117,11 @@ def test_words_that_stay_out_of_addresses_stay_out_of_them(staff: Browser, cassi
     assert "petit" not in where and "v=V-" in where
     assert exported(staff, form) == ["Lettre"]
     assert exported(staff, form | {"which": "chosen"}) == ["Lettre"]
+    staff.sign_in(cassiopee.manager).post("/views/addresses", {"short": "1"})
+    asked = staff.post("/views/steps", {"in": "", "q": "à:petit"}).headers["Location"]
+    staff.get(asked)
+    where = staff.post("/selections", picked(staff, which="all", export="files")).headers["Location"]
+    assert where.startswith("/emails/attachments?") and "petit" not in where and "v=V-" in where
 
 
 def treating(client: Browser, **form: Any) -> Any:
