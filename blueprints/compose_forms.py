@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -30,7 +29,7 @@ from wtforms import (
 from wtforms.validators import Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from blueprints.forms import BaseForm, Line, Text
+from blueprints.forms import BaseForm, Line, Text, within_a_year
 from blueprints.matters import Matter
 from documents import blobs
 from errors import UserMistake
@@ -41,10 +40,8 @@ from mail.compose import File
 from mail.letters import Words
 from models import Contact
 from models.words import ContactKind
-from planning.quiet import at
 
 MOST_FILES = 10
-_FURTHEST = timedelta(days=366)
 _BASE64 = 1.37  # what an attachment weighs more on the wire
 
 
@@ -171,10 +168,7 @@ class WriteForm(BaseForm):
         if day is None or hour is None:
             said = N_("Indiquez aussi le jour.") if day is None else N_("Indiquez aussi l'heure.")
             raise UserMistake(said, "later_day" if day is None else "later_at")
-        now = datetime.now(UTC)
-        if not date.min < day < date.max or not now < (moment := at(day, hour, ZoneInfo(zone))) < now + _FURTHEST:
-            raise UserMistake(N_("Choisissez un moment à venir, dans l'année."), "later_day")
-        return moment
+        return within_a_year(day, hour, zone, "later_day")
 
     def blame(self, mistake: UserMistake) -> None:
         """Show a mistake at its field, or at the head of the form."""

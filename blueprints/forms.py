@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
 from wtforms import Field, Form, ValidationError
@@ -12,12 +14,15 @@ from wtforms.fields.core import UnboundField
 from wtforms.meta import DefaultMeta
 from wtforms.validators import StopValidation
 
+from errors import UserMistake
 from i18n import N_, _
 from people import contacts
+from planning.quiet import at
 
 # Unicode's line and paragraph ends, NUL and the other controls: none belongs in a line of text (headers are
 # made of such lines).
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]")
+_FURTHEST = timedelta(days=366)
 _TRIMMED = ("StringField", "TextAreaField", "EmailField", "TelField", "SearchField")
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # WTForms speaks English by itself; what its fields may say of a value, in words of ours.
@@ -134,3 +139,12 @@ class MailAddress:
         problem = contacts.address_problem(field.data) if field.data else None
         if problem:
             raise ValidationError(problem)
+
+
+def within_a_year(day: date, hour: time, zone: str, field: str) -> datetime:
+    """The moment at which something may be sent: that hour on the organisation's clock. Raises UserMistake, of `field`,
+    for one gone by or far."""
+    now = datetime.now(UTC)
+    if not date.min < day < date.max or not now < (moment := at(day, hour, ZoneInfo(zone))) < now + _FURTHEST:
+        raise UserMistake(N_("Choisissez un moment à venir, dans l'année."), field)
+    return moment

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from flask import request
 from flask_login import current_user
 
+from blueprints.forms import within_a_year
 from blueprints.remedies import WRONG_ADDRESS, seen
 from blueprints.support import wants_partial
 from errors import UserMistake
@@ -40,7 +41,6 @@ ME = "me"  # the value of "to": whoever presses
 SAME = "same"
 OTHER = "other"
 _FAILURES = (Status.FAILED, Status.UNDELIVERABLE)
-_FURTHEST = timedelta(days=366)
 _MORNING = time(8)
 # What a remedy's button asks the form to open with (mail.remedies.Step).
 _REPAIR_MODES = {"link": Mode.LINK, "anew": Mode.ANEW}
@@ -127,14 +127,10 @@ def moment(when: str, day: str, hour: str, zone: str) -> datetime | None:
     if when != "at":
         return None
     try:
-        chosen, clock = datetime.fromisoformat(day).date(), time.fromisoformat(hour)
-        found = at(chosen, clock.replace(tzinfo=None), ZoneInfo(zone))
-    except (ValueError, OverflowError) as error:
+        chosen, clock = datetime.fromisoformat(day).date(), time.fromisoformat(hour).replace(tzinfo=None)
+    except ValueError as error:
         raise UserMistake(N_("Indiquez le jour et l'heure."), "when") from error
-    now = datetime.now(UTC)
-    if not now < found < now + _FURTHEST:
-        raise UserMistake(N_("Choisissez un moment à venir, dans l'année."), "when")
-    return found
+    return within_a_year(chosen, clock, zone, "when")
 
 
 def tomorrow(zone: str) -> datetime:
