@@ -14,18 +14,14 @@ from hypothesis import strategies as st
 
 import i18n
 from blueprints.keeping import environment_of
-from config import Config
+from tests.wording import words_alone
 
 NOON = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # 12:00 in Paris
 
 
 @pytest.fixture(scope="module")
 def words() -> Iterator[Flask]:
-    app = Flask("ago")
-    app.extensions["sillage"] = Config(env="test")
-    i18n.setup(app)
-    with app.app_context():
-        yield app
+    yield from words_alone()
 
 
 def _said(app: Flask, moment: datetime, now: datetime, language: str = "fr", zone: str = "Europe/Paris") -> str:

@@ -22,7 +22,6 @@ from babel.messages.pofile import read_po, write_po
 from flask import Flask, g
 
 import i18n
-from config import Config
 from extensions import db
 from history.periods import DateField, Period
 from models import User, words
@@ -30,6 +29,7 @@ from models.words import Status, Word
 from people.tokens import Access
 from tests.client import Browser
 from tests.conftest import House
+from tests.wording import words_alone
 
 ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "translations" / "en" / "LC_MESSAGES" / "messages.po"
@@ -219,11 +219,7 @@ def test_french_typography(typed: str, shown: str) -> None:
 @pytest.fixture
 def page() -> Iterator[Flask]:
     """An app with words and nothing else; g.language says whose page it is."""
-    app = Flask("words")
-    app.extensions["sillage"] = Config(env="test")
-    i18n.setup(app)
-    with app.app_context():
-        yield app
+    yield from words_alone()
 
 
 @pytest.mark.parametrize(
