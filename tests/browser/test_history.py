@@ -173,3 +173,24 @@ def test_a_refresh_asked_before_a_row_was_opened_does_not_fold_it(visit):
     with contextlib.suppress(Error):  # the page may have given it up
         held[0].continue_()
     stays_open(page, row)
+
+
+def test_every_address_is_read_whole_beside_the_menu_and_on_a_tablet(visit):
+    for width in (1440, 1024, 800):
+        page = visit("staff", width=width).goto("/emails?limit=100&status=error")
+        assert len(ids(page)) > 20
+        cut = page.locator("tbody .col-recipient > *").evaluate_all(
+            "lines => lines.filter(line => line.scrollHeight > line.clientHeight + 1).map(line => line.textContent)"
+        )
+        assert cut == [], f"at {width} px"
+
+
+def test_links_of_an_opened_email_look_as_on_its_own_page(visit):
+    page = visit("admin").goto("/emails")
+    colours = "links => links.map(link => [link.textContent.trim(), getComputedStyle(link).color])"
+    links = "aside.detail-side a:not(.btn), .letter-foot a"
+    page.locator("tbody tr[id^=E-] .expand").first.click()
+    page.locator(links).first.wait_for()
+    opened = page.locator(links).evaluate_all(colours)
+    page.goto(page.url.partition("/emails")[0] + page.locator("tr.is-open .col-recipient a").get_attribute("href"))
+    assert opened and page.locator(links).evaluate_all(colours) == opened
