@@ -1,0 +1,51 @@
+"""On a phone, sheets rise from below, nothing in a box is cut, and what belongs together stands on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+
+PHONE = {"width": 390, "height": 844}
+# The example in each empty box that is seen, as wide as it is drawn, and the room it has.
+_EXAMPLES = """() => {
+ const seen = [...document.querySelectorAll('main input[type=search]')].filter(one => one.offsetWidth > 1);
+ return seen.map(one => {
+  const style = getComputedStyle(one), pen = document.createElement('canvas').getContext('2d');
+  pen.font = style.font;
+  const room = one.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  return [one.placeholder, pen.measureText(one.placeholder).width - room];
+ });
+}"""
+
+
+def _box(page: Page, selector: str) -> dict[str, float]:
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None, selector
+    return {"left": box["x"], "right": box["x"] + box["width"], "top": box["y"], "bottom": box["y"] + box["height"]}
+
+
+def test_the_further_filters_are_a_sheet(visit: Callable[..., Visit]) -> None:
+    page = visit("staff", **PHONE).goto("/emails")
+    page.locator(".more-filters > summary").click()
+    page.locator("#f-treated").select_option("no")
+    expect(page.locator("#more-count")).to_have_text("1")
+    sheet = _box(page, ".more-filters .menu-panel")
+    assert (sheet["left"], sheet["right"], sheet["bottom"]) == (0, 390, 844)
+    assert page.evaluate("getComputedStyle(document.body).overflow") == "hidden"
+    page.mouse.click(195, 844 - 38)  # its button, at the foot
+    expect(page.locator(".more-filters .menu-panel")).to_be_hidden()
+    page.locator(".more-filters > summary").click()
+    page.mouse.click(195, 20)  # the shade
+    expect(page.locator(".more-filters .menu-panel")).to_be_hidden()
+
+
+def test_without_script_the_sheet_of_further_filters_sends(visit: Callable[..., Visit]) -> None:
+    page = visit("staff", **PHONE, script=False).goto("/emails?more=1")
+    page.locator("#f-treated").select_option("no")
+    button = _box(page, ".filter-submit .btn")
+    assert button["left"] == 16 and button["right"] == 374 and button["bottom"] == 844 - 16
+    page.locator(".filter-submit .btn").click()
+    page.wait_for_url(lambda url: "treated=no" in url)
