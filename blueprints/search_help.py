@@ -17,10 +17,8 @@ from i18n import _, language
 _LEFT_OUT: dict[Kind, tuple[str, ...]] = {
     "global": ("learners",), "session": ("session", "segment", "learners"), "contact": ("contact", "segment"),
 }  # fmt: skip
-EXAMPLE = {
-    "fr": 'à:petit statut:erreur objet:"carte expirée" avant:2026-10-01',
-    "en": 'to:petit status:error subject:"card expired" before:2026-10-01',
-}
+# What stands in the empty box: short enough for a phone; the help has the longer ones.
+EXAMPLE = {"fr": "à:petit statut:erreur", "en": "to:petit status:error"}
 _SPELT_OUT = ("status", "reason", "period", "date_field", "type")
 _FIRST = ("recipient", "subject", "status", "type", "reason", "on", "before", "since", "has", "treated")
 

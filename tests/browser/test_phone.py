@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
@@ -49,3 +50,11 @@ def test_without_script_the_sheet_of_further_filters_sends(visit: Callable[..., 
     assert button["left"] == 16 and button["right"] == 374 and button["bottom"] == 844 - 16
     page.locator(".filter-submit .btn").click()
     page.wait_for_url(lambda url: "treated=no" in url)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_no_example_in_a_search_box_is_cut(visit: Callable[..., Visit], language: str) -> None:
+    one = visit("staff", **PHONE, language=language)
+    for path in ("/emails", "/sessions", "/contacts/learners", "/programmes", "/opportunities"):
+        found = one.goto(path).evaluate(_EXAMPLES)
+        assert found and {example: over for example, over in found if over > 0} == {}, path
