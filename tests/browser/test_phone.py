@@ -58,3 +58,14 @@ def test_no_example_in_a_search_box_is_cut(visit: Callable[..., Visit], language
     for path in ("/emails", "/sessions", "/contacts/learners", "/programmes", "/opportunities"):
         found = one.goto(path).evaluate(_EXAMPLES)
         assert found and {example: over for example, over in found if over > 0} == {}, path
+
+
+def test_what_a_date_is_of_stands_under_it(visit: Callable[..., Visit]) -> None:
+    page = visit("staff", **PHONE).goto("/emails?status=error")
+    lines = page.locator("tbody .col-date :is(time, .sub:not(:has(time)))")
+    ends = lines.evaluate_all("""all => all.map(one => {
+      const range = document.createRange();
+      range.selectNodeContents(one);
+      return Math.round(range.getBoundingClientRect().right);
+    })""")
+    assert page.locator("tbody .col-date .sub").count() and set(ends) == {390 - 16}
