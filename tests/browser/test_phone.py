@@ -69,3 +69,14 @@ def test_what_a_date_is_of_stands_under_it(visit: Callable[..., Visit]) -> None:
       return Math.round(range.getBoundingClientRect().right);
     })""")
     assert page.locator("tbody .col-date .sub").count() and set(ends) == {390 - 16}
+
+
+def test_tabs_that_go_on_fade_and_show_which_is_open(visit: Callable[..., Visit]) -> None:
+    page = visit("staff", **PHONE).goto("/emails?status=error")
+    tabs = page.locator("#tabs .tabs")
+    open_one = _box(page, "#tabs [aria-current]")
+    assert open_one["left"] >= 0 and open_one["right"] <= 390
+    tabs.evaluate("one => { one.scrollLeft = one.scrollWidth }")
+    # although one wants no movement
+    expect(tabs).to_have_css("--tabs-before", "32px")
+    expect(tabs).to_have_css("--tabs-after", "0px")
