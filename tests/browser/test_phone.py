@@ -80,3 +80,14 @@ def test_tabs_that_go_on_fade_and_show_which_is_open(visit: Callable[..., Visit]
     # although one wants no movement
     expect(tabs).to_have_css("--tabs-before", "32px")
     expect(tabs).to_have_css("--tabs-after", "0px")
+
+
+def test_the_menus_of_one_session_stand_on_the_line_of_its_search(visit: Callable[..., Visit]) -> None:
+    one = visit("staff", **PHONE)
+    page = one.goto("/sessions")
+    href = page.locator("main tbody a[href^='/sessions/S-']").first.get_attribute("href")
+    page = one.goto(f"{href}/emails")
+    search, menus = _box(page, ".search-box .row-flex"), _box(page, ".history-menus")
+    assert abs(search["top"] - menus["top"]) <= 1 and menus["bottom"] - search["bottom"] <= 1
+    assert search["right"] <= menus["left"] and menus["right"] <= 390
+    one.fits()
