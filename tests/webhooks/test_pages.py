@@ -188,6 +188,7 @@ def test_an_open_row_stays_open_when_the_page_looks_again(
     admin.get(f"/settings/webhooks/{endpoint.public_id}?open={name}", htmx=True)
     assert admin.html.get_element_by_id(f"{name}-detail") is not None
     assert "préparé au premier essai" in admin.text()
+    assert admin.html.xpath("//tbody/tr/td[contains(@class, 'col-session')]/@data-label") == ["Réponse"]  # on a card
 
 
 def test_what_was_switched_off_is_said_on_every_page_of_configuration(
