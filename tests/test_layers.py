@@ -40,7 +40,7 @@ def files() -> list[Path]:
 def part(path: Path) -> str:
     """The layer's name for a file."""
     inside = path.relative_to(ROOT)
-    return "words" if inside == Path("models/words.py") else inside.parts[0].removesuffix(".py")
+    return "words" if inside.is_relative_to("models/words") else inside.parts[0].removesuffix(".py")
 
 
 def imported(path: Path) -> Iterator[tuple[str, int]]:
@@ -103,6 +103,6 @@ def test_names_and_sizes() -> None:
         inside = path.relative_to(ROOT)
         assert not NO_NAMES & {inside.parts[0].removesuffix(".py")}, f"{inside}: a root name that hides another"
         assert path.stem not in {"utils", "helpers", "common", "services", "core"}, f"{inside}: name what it does"
-        if inside.parts[0] not in ("tests", "migrations") and inside != Path("models/words.py"):
+        if inside.parts[0] not in ("tests", "migrations"):
             lines = len(path.read_text().splitlines())
             assert lines <= 400, f"{inside}: {lines} lines"

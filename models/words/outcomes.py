@@ -1,30 +1,14 @@
-"""The fixed vocabulary: statuses, reasons, kinds of fact, contacts, roles, permissions.
+"""What became of an e-mail: statuses, reasons, kinds of fact.
 
-A leaf: it imports nothing of ours. Labels and sentences are French message ids (marked with N_, translated where
-they are shown); ranks and groups are the one table from which mail.fold and mail.tracking compute a status.
+Ranks and groups are the one table from which mail.fold and mail.tracking compute a status.
 """
 
 from __future__ import annotations
 
-from enum import IntFlag, StrEnum
-from typing import NamedTuple, Self
+from enum import IntFlag
+from typing import NamedTuple
 
-
-def N_(text: str) -> str:
-    """Mark a message id for extraction; translated where it is shown."""
-    return text
-
-
-class Word(StrEnum):
-    """A StrEnum whose members carry a French `label`; extra attributes are set by subclasses."""
-
-    label: str
-
-    def __new__(cls, value: str, label: str, *_: object) -> Self:
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.label = label
-        return member
+from models.words.word import N_, Word
 
 
 class Status(Word):
@@ -290,132 +274,6 @@ class Chip(Word):
     OWN_COPY = ("own_copy", N_("copie pour soi-même"), "neutral", "copy")
 
 
-class ContactKind(Word):
-    """Whoever can be written to."""
-
-    def __init__(self, _value: str, _label: str, plural: str, icon: str) -> None:
-        self.plural, self.icon = plural, icon
-
-    LEARNER = ("learner", N_("Apprenant"), N_("Apprenants"), "school")
-    COMPANY = ("company", N_("Entreprise"), N_("Entreprises"), "building")
-    TRAINER = ("trainer", N_("Intervenant"), N_("Intervenants"), "presentation")
-    CUSTOMER = ("customer", N_("Client"), N_("Clients"), "user")
-    FUNDER = ("funder", N_("Financeur"), N_("Financeurs"), "stack-2")
-
-
-class SessionState(Word):
-    """Where a training session stands."""
-
-    DRAFT = ("draft", N_("Brouillon"))
-    PLANNED = ("planned", N_("Planifiée"))
-    FINISHED = ("finished", N_("Terminée"))
-    CANCELLED = ("cancelled", N_("Annulée"))
-
-
-class EmailType(Word):
-    """What the history table shows in its type column; automatic e-mails of part 3 add to it."""
-
-    FREE = ("free", N_("E-mail libre"))
-    CONVOCATION = ("convocation", N_("Convocation"))
-    CONVOCATION_REMINDER = ("convocation_reminder", N_("Rappel de convocation"))
-    EVALUATION = ("evaluation", N_("Évaluation"))
-    EVALUATION_PRE = ("evaluation_pre", N_("Évaluation préformation"))
-    EVALUATION_HOT = ("evaluation_hot", N_("Évaluation à chaud"))
-    EVALUATION_COLD = ("evaluation_cold", N_("Évaluation à froid"))
-    EVALUATION_REMINDER = ("evaluation_reminder", N_("Relance d'évaluation"))
-    CONVENTION = ("convention", N_("Convention"))
-    PROGRAMME = ("programme", N_("Programme"))
-    RULES = ("rules", N_("Règlement intérieur"))
-    WELCOME_BOOKLET = ("welcome_booklet", N_("Livret d'accueil"))
-    ATTENDANCE_SHEET = ("attendance_sheet", N_("Feuille d'émargement"))
-    CERTIFICATE = ("certificate", N_("Certificat de réalisation"))
-    ATTENDANCE_CERTIFICATE = ("attendance_certificate", N_("Attestation d'assiduité"))
-    INVOICE = ("invoice", N_("Facture"))
-    DOCUMENT = ("document", N_("Document"))
-    QUOTE = ("quote", N_("Devis"))
-    ALERT = ("alert", N_("Alerte interne"))
-    SUPPORT = ("support", N_("Demande d'aide"))
-    INVOICE_ISSUED_DEBIT = ("invoice.issued_debit", N_("Nouvelle facture (prélèvement)"))
-    INVOICE_ISSUED_TO_PAY = ("invoice.issued_to_pay", N_("Nouvelle facture à payer"))
-    INVOICE_PAID = ("invoice.paid", N_("Facture payée"))
-    INVOICE_PAYMENT_FAILED = ("invoice.payment_failed", N_("Paiement refusé"))
-    INVOICE_AUTHENTICATION_NEEDED = ("invoice.authentication_needed", N_("Paiement à authentifier"))
-    INVOICE_OVERDUE = ("invoice.overdue", N_("Facture en retard"))
-    INVOICE_DISPUTED = ("invoice.disputed", N_("Facture en litige"))
-    CREDIT_NOTE_ISSUED = ("credit_note.issued", N_("Nouvel avoir"))
-    SUBSCRIPTION_INTERRUPTED_NO_PAYMENT_METHOD = (
-        "subscription.interrupted_no_payment_method", N_("Abonnement interrompu (moyen de paiement)"),
-    )
-    SUBSCRIPTION_INTERRUPTED_DEFAULT = (
-        "subscription.interrupted_default", N_("Abonnement interrompu (impayé)"),
-    )
-    SUBSCRIPTION_TERMINATED_AT_TERM = ("subscription.terminated_at_term", N_("Abonnement résilié à l'échéance"))
-    SUBSCRIPTION_TERMINATED = ("subscription.terminated", N_("Abonnement résilié"))
-    SUBSCRIPTION_ENDED = ("subscription.ended", N_("Abonnement terminé"))
-    CARD_EXPIRING = ("card.expiring", N_("Carte bientôt expirée"))
-    CARD_EXPIRED = ("card.expired", N_("Carte expirée"))
-    PAYMENT_METHOD_DEFECTIVE = ("payment_method.defective", N_("Moyen de paiement défectueux"))
-
-
-class ReturnPath(Word):
-    """What MAIL FROM carries for a sender: where reports come back to."""
-
-    OWN = ("own", N_("L'adresse de l'expéditeur"))
-    FIXED = ("fixed", N_("Une adresse de retour fixe"))
-    VERP = ("verp", N_("Une adresse de retour par e-mail (VERP)"))
-
-
-class QueueState(Word):
-    """Where an outbox entry stands in the local protocol (RELIABILITY.md)."""
-
-    WAITING = ("waiting", N_("En attente"))
-    CLAIMED = ("claimed", N_("Pris en charge"))
-    DATA_BEGUN = ("data_begun", N_("Transmission commencée"))
-
-
-class ExportState(Word):
-    """How far an export is."""
-
-    WAITING = ("waiting", N_("En attente"))
-    RUNNING = ("running", N_("En cours"))
-    READY = ("ready", N_("Prêt"))
-    CANCELLED = ("cancelled", N_("Annulé"))
-    FAILED = ("failed", N_("Interrompu"))
-    EXPIRED = ("expired", N_("Expiré"))
-
-
-class Role(Word):
-    """What a user is in the organisation."""
-
-    STAFF = ("staff", N_("Membre de l'équipe"))
-    MANAGER = ("manager", N_("Responsable"))
-    ADMIN = ("admin", N_("Administrateur"))
-
-
-class Permission(Word):
-    """One thing a person may do; ALLOWED below says which roles may."""
-
-    READ = ("read", N_("Voir"))
-    WRITE = ("write", N_("Créer et modifier"))
-    SEND = ("send", N_("Envoyer"))
-    EXPORT = ("export", N_("Exporter une liste"))
-    TREAT = ("treat", N_("Marquer comme traité"))
-    DOWNLOAD_ALL = ("download_all", N_("Télécharger toutes les pièces jointes"))
-    EXPORT_LARGE = ("export_large", N_("Exporter de grandes listes"))
-    AUDIT = ("audit", N_("Lire le journal d'audit"))
-    RESEND = ("resend", N_("Renvoyer"))
-    CONFIGURE = ("configure", N_("Configurer"))
-
-
-_STAFF = {Permission.READ, Permission.WRITE, Permission.SEND, Permission.EXPORT, Permission.TREAT}
-_MANAGER = _STAFF | {Permission.DOWNLOAD_ALL, Permission.EXPORT_LARGE, Permission.AUDIT}
-ALLOWED: dict[Role, frozenset[Permission]] = {
-    Role.STAFF: frozenset(_STAFF),
-    Role.MANAGER: frozenset(_MANAGER),
-    Role.ADMIN: frozenset(Permission),
-}
-
-
 class Verdict(NamedTuple):
     """What one fact says by itself: its rank and the status it makes."""
 
@@ -431,5 +289,3 @@ def verdict(kind: EventKind, reason: Reason | None, corrected: Status | None = N
         return Verdict(kind.rank, corrected or Status.UNCERTAIN)
     status = kind.status or (reason or Reason.UNKNOWN).status
     return Verdict(kind.rank, status)
-
-
