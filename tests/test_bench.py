@@ -11,7 +11,7 @@ from bench import figures, history, sending
 
 
 def test_the_benchmark_of_the_history_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = SimpleNamespace(requests=1, only="", inserts=True, django="/nowhere/python")
+    options = SimpleNamespace(requests=1, only="", whole=True, inserts=True, django="/nowhere/python")
     history.run(folder / "bench", [1000, 2000], options)
     said = capsys.readouterr().out
     for name in ("no filter", "subject rare number", "segment+status", "worst of 30", "page half-way down",
