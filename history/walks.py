@@ -166,7 +166,7 @@ class Walk:
     @cached_property
     def _range_walked(self) -> list[ColumnElement[bool]]:
         """_range for a walk, its end said as a pair (ids are above 0). Of two plain bounds that it does not know the
-        planner guesses that they hold a two-hundredth of the table, and rather than walk sorts what may be all of it."""
+        planner guesses that they hold a two-hundredth of the table, and rather than walk it sorts what may be all."""
         if self.within is None or self.within.end is None:
             return self._range
         return [*self._range[:-1], tuple_(self.at, Email.id) < tuple_(moment_of(self.within.end), literal_column("0"))]
