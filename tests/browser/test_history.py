@@ -176,13 +176,15 @@ def test_a_refresh_asked_before_a_row_was_opened_does_not_fold_it(visit):
 
 
 def test_every_address_is_read_whole_beside_the_menu_and_on_a_tablet(visit):
-    for width in (1440, 1024, 800):
+    for width in (1440, 1024, 768):
         page = visit("staff", width=width).goto("/emails?limit=100&status=error")
         assert len(ids(page)) > 20
         cut = page.locator("tbody .col-recipient > *").evaluate_all(
             "lines => lines.filter(line => line.scrollHeight > line.clientHeight + 1).map(line => line.textContent)"
         )
         assert cut == [], f"at {width} px"
+        subject = page.locator("tbody .col-subject").first.bounding_box()
+        assert subject and subject["width"] > 80, f"at {width} px"
 
 
 def test_links_of_an_opened_email_look_as_on_its_own_page(visit):
