@@ -102,6 +102,8 @@ STATES = (
     State("what a rule would erase", "settings.index", "/retention?years=1"),
     State("corrections, none", "todo.index", "/corrections?cause=user_unknown&domain=nobody.example"),
     State("an erased e-mail", "emails.index", "?subject=Bilan", ("tbody .expand",)),
+    # Of more than a page waits for: a job.
+    State("a proof under way", "emails.index", "/proofs", ("main .form-actions button",)),
     State("no such page", "dashboard.home", "no/such/page"),
 )
 
