@@ -187,6 +187,16 @@ def test_every_address_is_read_whole_beside_the_menu_and_on_a_tablet(visit):
         assert subject and subject["width"] > 80, f"at {width} px"
 
 
+def test_no_head_of_a_column_runs_into_the_next(visit):
+    """The longest is what the list is ordered by."""
+    for width in (1440, 1024, 768):
+        page = visit("staff", width=width).goto("/emails?date_field=updated")
+        stuck_out = page.locator("thead tr:first-child th").evaluate_all(
+            "heads => heads.filter(head => head.scrollWidth > head.clientWidth).map(head => head.innerText)"
+        )
+        assert stuck_out == [], f"at {width} px"
+
+
 def test_links_of_an_opened_email_look_as_on_its_own_page(visit):
     page = visit("admin").goto("/emails")
     colours = "links => links.map(link => [link.textContent.trim(), getComputedStyle(link).color])"
