@@ -1,4 +1,4 @@
-"""How the test processes share the files: a file to each, except that the browser's tests share one house, and what
+"""How the test processes share the files: a file to each, except that the browser's tests share two houses, and what
 takes longest is begun first, so that all processes end together.
 
 Two processes leave a third of two cores idle, for tests wait (for leases, servers, a browser): make takes three.
@@ -14,6 +14,8 @@ from xdist.scheduler import LoadFileScheduling
 
 TESTS = Path(__file__).resolve().parent
 BROWSER = "tests/browser"
+# Half of the browser's time: pages looked at one by one, and every reason repaired.
+OTHER_HOUSE = ("test_axe.py", "test_remedies.py")
 # Minutes and half-minutes, the longest first; the others follow in any order.
 LONGEST = (
     BROWSER, "test_schemathesis.py", "reliability/test_lost_servers.py", "reliability/test_deaths.py", "test_bench.py",
@@ -24,17 +26,19 @@ LONGEST = (
 )  # fmt: skip
 
 
-class OneHouse(LoadFileScheduling):  # type: ignore[misc]
-    """xdist's way of giving a file to each process, with all of the browser's files taken for one."""
+class TwoHouses(LoadFileScheduling):  # type: ignore[misc]
+    """xdist's way of giving a file to each process, with the browser's files taken for two."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER + "/") else super()._split_scope(nodeid)
+        if not nodeid.startswith(BROWSER + "/"):
+            return super()._split_scope(nodeid)
+        return f"{BROWSER}, {'other' if nodeid.removeprefix(BROWSER + '/').startswith(OTHER_HOUSE) else 'one'} house"
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneHouse | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoHouses | None:
     """For `--dist loadfile`, as `make test` asks for it."""
-    return OneHouse(config, log) if config.getvalue("dist") == "loadfile" else None
+    return TwoHouses(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
