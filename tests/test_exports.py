@@ -67,10 +67,10 @@ def test_long_lists_go_through_a_job(client: Any, filled: Any) -> None:
     assert moving.get("hx-get") == "/exports" and client.html.xpath("//noscript")
     export_work.run()
     answer = client.get("/exports", htmx=True).get_data(as_text=True)
-    assert "hx-trigger" not in answer and 'hx-swap-oob="true"' in answer and "Votre export est prêt" in answer
+    assert "hx-trigger" not in answer and 'hx-swap-oob="true"' in answer and "Votre fichier est prêt" in answer
     client.get("/emails")  # whatever the page
     (notice,) = client.html.xpath("//*[@id='ready-exports']")
-    assert "Votre export est prêt" in notice.text_content()
+    assert "Votre fichier est prêt" in notice.text_content()
     fetch, seen = notice.xpath(".//form/@action")
     file = client.post(fetch).headers["Location"]
     answer = client.get(file)
