@@ -187,6 +187,7 @@ def limited(app: Flask, test_config: Config, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     accounts._nobody.cache_clear()
     second = create_app(replace(test_config, env="development"))
+    monkeypatch.setattr(limiter, "_storage_dead", False)  # a test before may have taken its store away
     yield second
     limiter.enabled = False
     accounts._nobody.cache_clear()

@@ -11,11 +11,14 @@ from bench import figures, history, sending
 
 
 def test_the_benchmark_of_the_history_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = SimpleNamespace(requests=1, only="", whole=True, inserts=True, django="/nowhere/python")
-    history.run(folder / "bench", [1000, 2000], options)
+    every = SimpleNamespace(requests=1, only="", whole=False, inserts=True, django="/nowhere/python")
+    history.run(folder / "bench", [1000, 2000], every)
+    few = SimpleNamespace(requests=1, only="created", whole=True, inserts=False, django="")
+    history.run(folder / "bench", [1000, 2000], few)
     said = capsys.readouterr().out
     for name in ("no filter", "subject rare number", "segment+status", "worst of 30", "page half-way down",
-                 "whole requests", "ix_email_newest", "has no django-post_office"):  # fmt: skip
+                 "whole requests: ms", "whole requests by the clock", "ix_email_newest",
+                 "has no django-post_office"):  # fmt: skip
         assert name in said
     assert "0+0 st." not in said
 
