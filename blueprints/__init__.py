@@ -6,7 +6,7 @@ from importlib import import_module
 
 from flask import Flask
 
-from blueprints import support, unwritable, written
+from blueprints import reading, support, unwritable, written
 
 # module → prefix; each module offers `blueprint`. The gallery is left out in production.
 SITE_MAP = {
@@ -78,6 +78,7 @@ SITE_MAP = {
 def register(app: Flask) -> None:
     """Hang every blueprint on the app, with errors, headers and what every template may call."""
     support.setup(app)
+    reading.setup(app)
     unwritable.setup(app)
     written.setup(app)
     for name, prefix in SITE_MAP.items():

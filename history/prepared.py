@@ -78,7 +78,9 @@ class Prepared:
         driver: Any = connection.connection.dbapi_connection
         try:
             with RawCursor(driver) as cursor:
-                return cursor.execute(self.numbered, [all_values[name] for name in self.order]).fetchall()
+                return cursor.execute(
+                    self.numbered, [all_values[name] for name in self.order], prepare=True
+                ).fetchall()  # fmt: skip
         except psycopg.Error as error:
             if gone := driver.closed:
                 connection.invalidate(error)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import psycopg
 from flask import Flask, Response, request
 from sqlalchemy import event
 
+from blueprints import reading
 from extensions import db
 from people.audit import NOTED
 
@@ -53,12 +55,21 @@ QUIET = {
 _BESIDE = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(audit_entry|blob|address|api_token)\b', re.I)
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|COPY)\b", re.I)
 _WROTE = "sillage.tests.wrote"
+_COMMIT = reading.commit
 
 
 def watch(app: Flask) -> None:
-    """Hold every request of this app to the rule; once for an app, in its context."""
+    """Hold every request of this app to the rule, and what only read to having written nothing; once for an app, in
+    its context."""
+    reading.commit = _unwritten
     event.listen(db.engine, "after_cursor_execute", _after_execute)
     app.after_request_funcs.setdefault(None, []).insert(0, _check)
+
+
+def _unwritten(raw: psycopg.Connection[Any]) -> None:
+    (written,) = raw.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() or (None,)
+    assert written is None, f"{request.path} wrote, and would commit what it did not commit"
+    _COMMIT(raw)
 
 
 def _after_execute(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
