@@ -15,8 +15,8 @@ from typing import Any
 import psycopg
 from flask import Flask, request
 from psycopg.pq import TransactionStatus
-from sqlalchemy import TextClause, event
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy import Connection, TextClause, event
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from extensions import db
 
@@ -33,8 +33,15 @@ def setup(app: Flask) -> None:
 
 
 @event.listens_for(db.session, "after_begin")
-def _begun(session: Session, _transaction: Any, connection: Any) -> None:
-    session.info.update({_CONNECTION: connection, _WROTE: False})
+def _begun(session: Session, _transaction: Any, connection: Connection) -> None:
+    session.info[_CONNECTION] = connection  # what it begins with may be a write, and was noticed before
+
+
+@event.listens_for(db.session, "after_transaction_end")
+def _ended(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop(_CONNECTION, None)
+        session.info.pop(_WROTE, None)
 
 
 @event.listens_for(db.session, "after_flush")
@@ -56,7 +63,7 @@ def _end(error: BaseException | None) -> None:
         return
     info = db.session().info
     connection = info.get(_CONNECTION)
-    if connection is None or connection.closed or connection.invalidated or info[_WROTE]:
+    if connection is None or connection.invalidated or info.get(_WROTE):
         return
     raw = connection.connection.dbapi_connection
     if raw.info.transaction_status is TransactionStatus.INTRANS:

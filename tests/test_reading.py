@@ -45,26 +45,38 @@ def test_a_server_that_dies_after_the_answer_was_made_spoils_it_not(
     client.get("/emails", status=200)
 
 
-def by_flush(house: Organisation) -> None:
-    house.name = "Written by a GET"
+def by_flush(house_id: int) -> None:
+    db.session.get_one(Organisation, house_id).name = "Written by a GET"
     db.session.flush()
 
 
-def by_statement(house: Organisation) -> None:
-    db.session.execute(update(Organisation).where(Organisation.id == house.id).values(name="Written by a GET"))
+def by_statement(house_id: int) -> None:
+    db.session.get_one(Organisation, house_id)
+    at_once(house_id)
 
 
-def by_text(house: Organisation) -> None:
+def at_once(house_id: int) -> None:
+    """Nothing was asked before, so the transaction begins with it."""
+    db.session.execute(update(Organisation).where(Organisation.id == house_id).values(name="Written by a GET"))
+
+
+def after_a_commit(house_id: int) -> None:
+    db.session.get_one(Organisation, house_id)
+    db.session.commit()
+    at_once(house_id)
+
+
+def by_text(_house_id: int) -> None:
     db.session.execute(text("WITH one AS (UPDATE organisation SET name = 'Written by a GET') SELECT 1"))
 
 
-@pytest.mark.parametrize("write", [by_flush, by_statement, by_text])
+@pytest.mark.parametrize("write", [by_flush, by_statement, at_once, after_a_commit, by_text])
 def test_what_a_get_wrote_and_did_not_commit_is_not_kept(
-    app: Flask, cassiopee: House, write: Callable[[Organisation], None]
+    app: Flask, cassiopee: House, write: Callable[[int], None]
 ) -> None:
     house_id = cassiopee.organisation.id
     db.session.remove()
     with app.test_request_context("/"):
-        write(db.session.get_one(Organisation, house_id))
+        write(house_id)
     db.session.remove()
     assert db.session.get_one(Organisation, house_id).name == "Atelier Cassiopée"
