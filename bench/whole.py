@@ -21,7 +21,6 @@ from extensions import db
 from history.cursors import Cursor
 from models import Address, Contact, Email, TrainingSession, User
 
-_PLAIN = "/emails?limit=50"
 QUERIES = ("", "status=error", "type=convocation", "recipient=petit", "subject=convocation", "session=secouriste")
 _BARE = """<!doctype html><html lang="fr"><head><title>E-mails</title></head><body><table><thead><tr><th>Date<th>Type
 <th>Client<th>Destinataire<th>Adresse<th>Objet<th>Statut</tr></thead><tbody>{% for row in rows %}<tr>
@@ -58,7 +57,7 @@ def compare(tables: list[Table], requests: int) -> None:
         bare = bare_app(db.engine).test_client()
     print("\nwhole requests: ms of the processor (p50); the bare page's rate is 1 (target: 0.7); × its own SQL")
     for query in QUERIES:
-        address = f"/emails?{query}" if query else "/emails?limit=50"
+        address = _address(query)
         sql = [history.statements(table, query) for table in tables]
         times: dict[tuple[int, str], list[float]] = {}
         for again in range(8 + requests):
@@ -83,10 +82,10 @@ def compare(tables: list[Table], requests: int) -> None:
                 f"÷ {tables[0].name} {median(times[place, 'page, clock']) / median(times[0, 'page, clock']):.2f}",
                 flush=True,
             )
-    answer = clients[-1].get("/emails?limit=50")
+    answer = clients[-1].get(_address(""))
     data = answer.get_data()
     with tables[-1].recorded() as sent:
-        clients[-1].get("/emails?limit=50")
+        clients[-1].get(_address(""))
     print(f" {len(data) / 1000:.0f} kB of HTML (target: 120), {len(gzip.compress(data, 6)) / 1000:.1f} kB on the wire "
           f"(15), {len(sent)} statements (4)")  # fmt: skip
 
@@ -99,11 +98,11 @@ def compare_growth(tables: list[Table], requests: int, only: str) -> None:
     missed = 0
     print(f"\nwhole requests by the clock: p50 / p95 in ms{'':8}{' '.join(f'{table.name:>13}' for table in tables)}")
     for same in zip(*asked, strict=True):
-        turns = [[f"/emails?{query}" if query else _PLAIN for query in one.variants] for one in same]
+        turns = [[_address(query) for query in one.variants] for one in same]
         rows = [sum(_answered(client, path)[1] for path in paths) for client, paths in zip(clients, turns, strict=True)]
         less = rows[0] < rows[-1] and same[0].target == asking.FLAT
         if less:
-            turns[0] = [_PLAIN]
+            turns[0] = [_address("")]
         times: list[list[float]] = [[] for _table in tables]
         for again in range(-8, requests):
             for client, paths, found in zip(clients, turns, times, strict=True):
@@ -117,6 +116,10 @@ def compare_growth(tables: list[Table], requests: int, only: str) -> None:
         mark = ("°" if less else " ") + (" " if p95 <= same[0].target else "!")
         print(f" {same[0].name:29} {'':12}{cells}  × {p50:5.2f} {p95:5.2f} {mark} ≤ {same[0].target}", flush=True)
     print(f"{missed} of {len(asked[0])} questions grew by more than their target at p95")
+
+
+def _address(query: str) -> str:
+    return f"/emails?{query or 'limit=50'}"
 
 
 def signed_in(table: Table) -> FlaskClient:
