@@ -33,6 +33,7 @@ def create_app(config: settings.Config | None = None) -> Flask:
             "pool_size": 5,
             "max_overflow": 10,
             "pool_pre_ping": True,
+            "pool_use_lifo": True,  # the one that was used last has prepared the history's statements
             "connect_args": {"connect_timeout": 5, "prepare_threshold": 3},
         },
         RATELIMIT_STORAGE_URI=config.redis_url.replace("unix://", "redis+unix://"),

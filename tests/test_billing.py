@@ -78,7 +78,7 @@ def test_one_of_several_signatures_is_enough(app, source, secret):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"at": 0}, {"at": -301}, {"at": 301}, {"webhook_id": "msg_2"}, {"webhook_id": ""}, {"webhook_timestamp": "now"},
+        {"at": 0}, {"at": -301}, {"at": 360}, {"webhook_id": "msg_2"}, {"webhook_id": ""}, {"webhook_timestamp": "now"},
         {"webhook_timestamp": "9" * 400}, {"webhook_signature": ""}, {"webhook_signature": "v1,AAAA"},
         {"webhook_signature": "é" * 3}, {"webhook_signature": "v1," + "A" * 5000},
     ],
@@ -90,6 +90,15 @@ def test_what_is_not_signed_now_is_refused_and_changes_nothing(app, source, secr
     answer = tell(app, source, secret, **given)
     assert answer.status_code == 401 and answer.mimetype == "application/problem+json"
     assert secret not in answer.get_data(as_text=True) and events() == []
+
+
+@pytest.mark.parametrize(("away", "genuine"), [(-301, False), (-300, True), (0, True), (300, True), (301, False)])
+def test_a_signature_holds_for_five_minutes_before_and_after(secret, away, genuine):
+    def sign(message_id: str, moment: int) -> str:
+        return signing.signature([secret], message_id, moment, b"{}")
+
+    headers = {"webhook-id": "m", "webhook-timestamp": "1790000000", "webhook-signature": sign("m", 1_790_000_000)}
+    assert billing.genuine(headers, sign, now=1_790_000_000 - away) is genuine
 
 
 def test_a_changed_body_another_secret_and_an_unknown_address_look_the_same(app, source, secret):
