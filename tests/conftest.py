@@ -18,7 +18,6 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask_migrate import upgrade
 from hypothesis import settings
-from sqlalchemy import text
 
 import config
 from extensions import db
@@ -26,7 +25,7 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from models import Organisation, Sender, User
 from models.words import ReturnPath, Role
-from tests import audited, loopback
+from tests import audited, emptying, loopback
 from tests.client import Browser
 from tests.crew import Nursery
 from tests.sharing import pytest_collection_modifyitems, pytest_xdist_make_scheduler
@@ -112,9 +111,7 @@ def migrated_app(test_config: config.Config) -> Iterator[Flask]:
 def app(migrated_app: Flask) -> Iterator[Flask]:
     """The app in a context of its own, with empty tables and an empty Valkey."""
     with migrated_app.app_context():
-        tables = ", ".join(f'"{table.name}"' for table in db.metadata.sorted_tables)
-        db.session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-        db.session.commit()
+        emptying.empty()
         migrated_app.extensions["redis"].flushall()
         migrated_app.extensions.pop("floors", None)  # what was known of the tables that are empty now
         yield migrated_app
