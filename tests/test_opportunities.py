@@ -82,11 +82,15 @@ def test_a_full_stage_shows_its_newest_and_leads_to_all(staff: Browser, cassiope
         f"N{n:02}" for n in range(69, -1, -1)
     ]  # fmt: skip
     seen: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
     organisation = cassiopee.organisation
     assert organisation.name
-    seen.clear()
+
+    def note(*args: Any) -> None:
+        seen.append(args[2])
+
+    event.listen(db.engine, "before_cursor_execute", note)
     opportunities.pipeline(organisation)
+    event.remove(db.engine, "before_cursor_execute", note)
     assert len(seen) == 3
 
 

@@ -133,7 +133,11 @@ def test_a_long_list_comes_by_pages_in_few_statements(desk: Desk, cassiopee: Hou
     record([Fact(one.id, K.REFUSED, "smtp", "x", at, R.USER_UNKNOWN) for one in emails])
     db.session.commit()
     ran: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *given: ran.append(given[2]))
+
+    def note(*given: Any) -> None:
+        ran.append(given[2])
+
+    event.listen(db.engine, "before_cursor_execute", note)
     seen: list[str] = []
     where: str | None = LIST
     while where:
@@ -143,6 +147,7 @@ def test_a_long_list_comes_by_pages_in_few_statements(desk: Desk, cassiopee: Hou
         seen += re.findall(r'title="(p\d+)@client', desk.source)
         found = re.search(r'href="([^"]+)" rel="next"', desk.source)
         where = found[1].replace("&amp;", "&") if found else None
+    event.remove(db.engine, "before_cursor_execute", note)
     assert len(seen) == len(set(seen)) == 120
 
 
