@@ -51,6 +51,14 @@ class Nursery:
         return int(self.process.stdout.readline())
 
 
+def parent(pid: int) -> int | None:
+    """The pid of a process's parent; None once it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
 class Worker:
     """One worker: RQ's parent process and, while it has a job, its horse (in a process group of its own)."""
 
@@ -78,6 +86,8 @@ class Worker:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: all(since[pid] is None or started(pid) != since[pid] for pid in pids), 10)
+        if which == "parent" and horse:  # its other threads may end after its first: only then is the horse an orphan
+            wait_until(lambda: parent(horse) != self.pid, 10)
 
 
 class Crew:
