@@ -1,7 +1,7 @@
 """axe finds nothing on any page nor in any state, light and dark, French and English; and every page fits a phone.
 
-Colours do not depend on the language nor names on the theme: light French gets every rule, dark the contrast, English
-every rule but the contrast.
+Colours do not depend on the language nor structure on words nor names on the theme: light French gets every rule, dark
+the contrast, English the rules of what has a name, a label or a language.
 """
 
 from __future__ import annotations
@@ -17,9 +17,15 @@ from playwright.sync_api import Page, expect
 from bench.screens import STATES, endpoint_of
 
 AXE = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
+# What an open menu lies over is no small target: it closes.
 _RUN = """options => axe.run(document, {resultTypes: ['violations'], iframes: false, preload: false, ...options}).then(
-  result => result.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(
+  result => result.violations.map(v => ({id: v.id, nodes: v.nodes.filter(
+    n => !n.any.some(c => c.id === 'target-size' && /obscured/i.test((c.data || {}).messageKey)))})).filter(
+  v => v.nodes.length).map(v => v.id + ': ' + v.nodes.slice(0, 3).map(
     n => n.html.slice(0, 140) + ' — ' + (n.any[0] || n.all[0] || n.none[0] || {}).message).join(' | ')))"""
+
+# What words alone can break.
+WORDED = ["cat.language", "cat.name-role-value", "cat.text-alternatives", "cat.forms"]
 
 # The pages of a signed-in admin; {session}, {contact}, {email} are of the demo.
 PAGES = (
@@ -61,8 +67,6 @@ PAGES = (
 def violations(page: Page, **options: Any) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    if "runOnly" not in options:  # WCAG 2.2: room for a finger; axe leaves it out unless asked
-        options["rules"] = {"target-size": {"enabled": True}, **options.get("rules", {})}
     return page.evaluate(_RUN, options)
 
 
@@ -95,17 +99,18 @@ def places(one) -> dict[str, str]:
     return names
 
 
-def check(one, where: str, language: str) -> list[str]:
-    """What axe and the phone's width say of the page that is open."""
+def check(one, where: str, language: str, *, targets: bool = True) -> list[str]:
+    """What axe and the phone's width say of the page that is open; with `targets`, whether a finger finds room (WCAG
+    2.2: axe leaves it out unless asked)."""
     page, found = one.page, []
     if language == "fr":
-        found += [f"{where} light {v}" for v in violations(page)]
+        found += [f"{where} light {v}" for v in violations(page, rules={"target-size": {"enabled": targets}})]
         page.emulate_media(color_scheme="dark")
         only = {"runOnly": ["color-contrast"]}
         found += [f"{where} dark {v}" for v in violations(page, **only)]
         page.emulate_media(color_scheme="light")
     else:
-        found += [f"{where} en {v}" for v in violations(page, rules={"color-contrast": {"enabled": False}})]
+        found += [f"{where} en {v}" for v in violations(page, runOnly=WORDED)]
     page.set_viewport_size({"width": 390, "height": 844})
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     found += [f"{where} {language} is {wide} px wider than a phone"] if wide > 0 else []
@@ -130,7 +135,8 @@ def test_every_page_is_clean(visit, language):
     one.page.locator("tbody .expand").first.click()
     one.page.locator("tr[id$=-detail]").wait_for()
     one.page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
-    found += check(one, "expanded row with every menu open", language)
+    # Never open together, they lie over one another here: how much is left of a target says nothing.
+    found += check(one, "expanded row with every menu open", language, targets=False)
     one.goto(names["session"] + "/convocation")
     one.page.locator("button[name=choose][value=learner]").click()
     one.page.locator(".form-actions button[name=step][value=preview]").click()
