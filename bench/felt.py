@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import statistics
 import time
 from typing import Any
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from app import create_app
-from bench.screens import CHROMIUM, reach, sign_in
+from bench.screens import CHROMIUM, chromium, reach, sign_in
 
 MAIN = (
     "dashboard.home", "todo.index", "sessions.index", "sessions.overview", "sessions.emails", "contacts.index",
@@ -105,7 +104,7 @@ def main() -> None:
     args = wish.parse_args()
     missed: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         context = sign_in(browser, args.at, args.who, "fr")
         found = reach(context, args.at, create_app().url_map.bind("localhost"))
         slow = sorted(((served(context, args.at + path), name) for name, path in found.items()), reverse=True)

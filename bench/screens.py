@@ -108,6 +108,11 @@ STATES = (
 )
 
 
+def chromium() -> str | None:
+    """The browser of this machine: the whole one, else the one without windows."""
+    return shutil.which("chromium") or shutil.which("chromium-headless-shell")
+
+
 def endpoint_of(adapter: MapAdapter, path: str) -> str | None:
     try:
         return str(adapter.match(path, method="GET")[0])
@@ -258,7 +263,7 @@ def main() -> None:
     adapter = create_app().url_map.bind("localhost")
     taken = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         for one in shots(args, browser, adapter):
             taken.append(one)
             if one[3]:

@@ -21,7 +21,7 @@ SEEN = ROOT / "test-results" / "looks"
 SECTIONS = ("statuses", "buttons", "notices", "forms", "data", "tables", "charts", "history")
 PHONE = ("data", "tables", "charts", "history")  # those that are laid out anew
 PLACES = (("light", 1024), ("dark", 1024), ("light", 390))
-MOST = 0.002  # of the cells, which may differ: less than an icon of a small section
+MOST = 0.0025  # of the cells, which may differ: less than an icon of a small section
 _HIDE = """() => {
   const own = 'code, pre, kbd, .mono, iframe, input[type=file], input[type=date], input[type=datetime-local], progress';
   for (const one of document.querySelectorAll(own)) one.style.visibility = 'hidden';
