@@ -62,7 +62,7 @@ def read(
     """All of it for one page: `tabs` for the list of the whole organisation, `count` where the page lacks its own,
     `beside` for what stands beside every page, `offered` for what the panel of further filters offers."""
     walked = tabs or count
-    values = {"person": user.id, **(views.counting(user) if beside else {})}
+    values = {"person": user.id, **({"o": user.organisation_id} if beside else {})}
     known = floors.of(question) if walked and floors.suits(question) else None
     if known is not None:
         values |= known.values(_NAMES)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Select,
     and_,
     any_,
+    bindparam,
     cast,
     column,
     func,
@@ -32,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
 
 from history.filters import is_short
 from models import Address, Contact, Email, TrainingSession
@@ -56,6 +58,7 @@ _FREQUENT = text(
     "unnest(most_common_elems::text::text[], most_common_elem_freqs) AS t (word, share) WHERE schemaname = 'public' "
     "AND tablename = 'email' AND attname = 'subject_words' AND word IS NOT NULL"
 ).columns(column("word", SqlText), column("share", Float)).subquery("frequent")
+_WORD = re.compile(r"[A-Za-z0-9_.-]+")
 _WHOSE = re.compile(r"[^@]*(?=@)")
 # An e-mail that a thin walk looks up by its id.
 _looked_up = Email.__table__.alias("looked_up")
@@ -72,7 +75,18 @@ class Among:
         kind: Any = Boolean if self.dimension == "files" else SqlText
         plain = [value if self.dimension == "files" else str(value) for value in self.values]
         column = DIMENSIONS[self.dimension]
-        return column == (literal(plain[0], kind()) if len(plain) == 1 else any_(cast(literal(plain), ARRAY(kind))))
+        return column == (written(plain[0], kind()) if len(plain) == 1 else any_(written(plain, kind())))
+
+
+def written(value: Any, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """A word or a list of words that belongs to the statement, written out in it for the planner to see also when it
+    plans once for all other values: of an unknown one it expects more, and each page would be planned anew. Bound
+    where it is no word."""
+    of, words = (ARRAY(kind), value) if isinstance(value, list) else (kind, [value])
+    if not all(_WORD.fullmatch(str(word)) for word in words):
+        return cast(bindparam(None, value), of)
+    said = ",".join(str(word) for word in words)
+    return cast(literal_column(f"'{{{said}}}'" if isinstance(value, list) else f"'{said}'", of), of)
 
 
 @dataclass(frozen=True)

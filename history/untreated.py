@@ -40,18 +40,29 @@ CARRIED_ON = f"""((email.marks & {Mark.RESENT.value}) <> 0 AND EXISTS (
   ) SELECT FROM later WHERE coalesce(reason, '') NOT IN ({SILENT})))"""
 _READ = """id, public_id, created_at, updated_at, type, subject, status, reason, status_occurred_at, contact_id,
     address_id, training_session_id, marks, requested_by_id"""
-_WALKED = f"""
+
+
+def _walked(most: str) -> str:
+    return f"""
   (SELECT {_READ} FROM email WHERE organisation_id = :o AND treated_at IS NULL AND {_FAILING}
-   ORDER BY created_at DESC, id DESC LIMIT :most)
+   ORDER BY created_at DESC, id DESC LIMIT {most})
   UNION ALL
   (SELECT {_READ} FROM email
-   WHERE organisation_id = :o AND status = '{UNCERTAIN}' AND treated_at IS NULL LIMIT :most)"""
+   WHERE organisation_id = :o AND status = '{UNCERTAIN}' AND treated_at IS NULL LIMIT {most})"""
+
+
+def counted(among: int, most: int) -> str:
+    """SQL of the ids of organisation `:o`'s e-mails to be dealt with, `most` at most of the newest `among`: in the
+    order of a walk and stopping there, for the navigation of every page. Its numbers are written out: see at_most()."""
+    return (
+        f"SELECT id FROM ({_walked(str(int(among)))}) AS email WHERE {COUNTS} AND NOT {CARRIED_ON} LIMIT {int(most)}"
+    )
+
+
 _CAUSE = f"CASE WHEN email.status = '{UNCERTAIN}' THEN '{UNCERTAIN}' ELSE coalesce(email.reason, 'unknown') END"
-# In the order of a walk and stopping at the first so many: for the navigation of every page.
-COUNTED = f"SELECT id FROM ({_WALKED}) AS email WHERE {COUNTS} AND NOT {CARRIED_ON} LIMIT :counted"
 
 _LISTED = f"""
-WITH walked AS MATERIALIZED ({_WALKED}), listed AS MATERIALIZED (
+WITH walked AS MATERIALIZED ({_walked(':most')}), listed AS MATERIALIZED (
   SELECT email.id, email.public_id, email.created_at, email.updated_at, email.type, email.subject, email.status,
          email.reason, email.status_occurred_at, email.contact_id, address.address, address.name AS recipient,
          {_CAUSE} AS cause,
@@ -163,8 +174,7 @@ class Untreated:
 def count(organisation_id: int, most: int) -> int:
     """How many e-mails are to be dealt with, counted up to `most` + 1."""
     return db.session.scalar(
-        text(f"SELECT count(*) FROM ({COUNTED}) AS counted"),
-        {"o": organisation_id, "most": max(MOST, most), "counted": most + 1},
+        text(f"SELECT count(*) FROM ({counted(max(MOST, most), most + 1)}) AS counted"), {"o": organisation_id}
     ) or 0  # fmt: skip
 
 

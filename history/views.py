@@ -68,7 +68,7 @@ def listed(user: User) -> list[SavedView]:
 def beside(user: User) -> tuple[list[tuple[str, str, str]], list[Export], int, tuple[trouble.Stopped, ...]]:
     """What stands around every page, in one statement: (name, public id, query) of the pinned views,
     export_jobs.unseen(), how many failures are to be dealt with (up to MOST_COUNTED + 1), and what is stopped."""
-    values = {"person": user.id, "house": user.organisation_id, **counting(user)}
+    values = {"person": user.id, "house": user.organisation_id, "o": user.organisation_id}
     ((pairs, ready, number, stopped),) = _beside().run(values)
     pinned = [(name, public_id, query) for name, public_id, query in pairs or []]
     return pinned, exports(ready), number, trouble.told(stopped)
@@ -90,14 +90,10 @@ def unfetched() -> ScalarSelect[Any]:
 
 
 def failures() -> ScalarSelect[Any]:
-    """How many failures are to be dealt with, up to MOST_COUNTED + 1; to be run with counting()."""
-    counted = text(f"SELECT count(*) AS failures FROM ({untreated.COUNTED}) AS counted")
+    """How many failures are to be dealt with, of the organisation `:o`, up to MOST_COUNTED + 1."""
+    some = untreated.counted(_COUNTED_AMONG, MOST_COUNTED + 1)
+    counted = text(f"SELECT count(*) AS failures FROM ({some}) AS counted")
     return counted.columns(column("failures", Integer)).scalar_subquery()
-
-
-def counting(user: User) -> dict[str, int]:
-    """The values that failures() and trouble.lines() are run with."""
-    return {"o": user.organisation_id, "most": _COUNTED_AMONG, "counted": MOST_COUNTED + 1}
 
 
 def exports(ids: str | None) -> list[Export]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, BOOLEAN, TIMESTAMP
+from sqlalchemy.dialects.postgresql import BOOLEAN, TIMESTAMP
 
 from history.columns import Ask, conditions
 from history.conditions import (
@@ -38,6 +38,7 @@ from history.conditions import (
     TextOfOwner,
     Within,
     WordsOfSubject,
+    written,
 )
 from history.cursors import Cursor
 from history.filters import HistoryFilter
@@ -113,10 +114,7 @@ class Walk:
         if not rows:
             return None
         arrays = [
-            cast(
-                bindparam(None, [str(v) if key != "files" else v for v in column]),
-                ARRAY(BOOLEAN if key == "files" else Text),
-            )
+            written([str(v) if key != "files" else v for v in column], (BOOLEAN if key == "files" else Text)())
             for key, column in zip(keys, zip(*rows, strict=True), strict=True)
         ]
         return func.unnest(*arrays).table_valued(*keys).render_derived(name=name)

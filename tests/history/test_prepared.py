@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import Text, event, select, text
 from sqlalchemy.exc import DataError, OperationalError
 
 from extensions import db
 from history import HistoryFilter, Scope, around, pages, prepared
+from history.conditions import written
 from history.query import Question
 from models import Email, User
 from tests.history.making import NOW, make_contact, make_email, make_session
@@ -59,6 +60,32 @@ def test_questions_of_one_form_are_one_statement(filled: Any, boreale: Any) -> N
     assert statement(Scope(boreale.id), "recipient=durand&from=2025-01-31") is first
     assert statement(Scope(filled.id), "recipient=pe&from=2026-11-01") is not first  # too short for its index
     assert statement(Scope(filled.id), "recipient=petit+el&from=2026-11-01") is not first
+
+
+@pytest.mark.parametrize(
+    "query", ["", "status=error&type=free", "status=sent", "reason=blocked", "session=S-fire&status=failed&type=free"]
+)
+def test_what_decides_how_many_rows_are_met_is_written_out(filled: Any, query: str) -> None:
+    """Bound, a plan for all values looks dearer than each one's own, and at ten million rows every page is planned."""
+    asked = HistoryFilter.from_query(parse_qsl(query))
+    user = db.session.scalars(select(User).where(User.organisation_id == filled.id)).first()
+    kept = prepared.question(Scope(filled.id), asked, NOW)
+    assert isinstance(kept, prepared.Ready)
+    pages.answer(kept, asked)
+    around.read(kept, user, tabs=True, count=True, beside=True)
+    statements = list(kept.statements.values())
+    assert len(statements) == 2
+    words = {*asked.type, *asked.reason, *map(str, asked.statuses)}
+    for statement in statements:
+        assert not [value for value in statement.fixed.values() if isinstance(value, list) or value in words]
+    assert any("LIMIT 2000)" in statement.sql for statement in statements), "of the failures to be dealt with"
+
+
+def test_only_words_are_written_out() -> None:
+    assert str(written("api.rare", Text())) == "CAST('api.rare' AS TEXT)"
+    assert "'{a,b_2}'" in str(written(["a", "b_2"], Text()))
+    for other in ("x'y", "%s", "a b", "", 'a"b', "a,b", "a\n"):
+        assert "CAST(:param" in str(written(other, Text())) and "CAST(:param" in str(written([other], Text()))
 
 
 def test_a_kept_statement_cannot_hold_what_python_makes_of_a_text() -> None:
