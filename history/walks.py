@@ -156,10 +156,10 @@ class Walk:
         if self.within is None:
             return []
         start, end = self.within.start, self.within.end
-        limits = [self.at >= moment_of(start)] if start is not None else []
+        limits = [self.at >= self._untold(start)] if start is not None else []
         if start is None and self.by is DateField.SENT:
             limits.append(Email.sent_at.is_not(None))
-        return limits if end is None else [*limits, self.at < moment_of(end)]
+        return limits if end is None else [*limits, self.at < self._untold(end)]
 
     @cached_property
     def _range_walked(self) -> list[ColumnElement[bool]]:
@@ -167,7 +167,14 @@ class Walk:
         planner guesses that they hold a two-hundredth of the table, and rather than walk it sorts what may be all."""
         if self.within is None or self.within.end is None:
             return self._range
-        return [*self._range[:-1], tuple_(self.at, Email.id) < tuple_(moment_of(self.within.end), literal_column("0"))]
+        end = self._untold(self.within.end)
+        return [*self._range[:-1], tuple_(self.at, Email.id) < tuple_(end, literal_column("0"))]
+
+    def _untold(self, at: Any) -> ColumnElement[datetime]:
+        """A moment; one that has a name, where nothing but the index of dates can answer, behind a subquery. A bound
+        that the planner knows it looks up at the index's end, for each page again, and plans the same."""
+        bound = moment_of(at)
+        return select(bound).scalar_subquery() if isinstance(at, ColumnElement) and not self.texts else bound
 
     def _plain(self, walked: Belongs | None = None) -> list[ColumnElement[bool]]:
         """Every condition but dates and words as a plain test; `walked` is served by the index."""

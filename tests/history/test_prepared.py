@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -79,6 +80,21 @@ def test_what_decides_how_many_rows_are_met_is_written_out(filled: Any, query: s
     for statement in statements:
         assert not [value for value in statement.fixed.values() if isinstance(value, list) or value in words]
     assert any("LIMIT 2000)" in statement.sql for statement in statements), "of the failures to be dealt with"
+
+
+@pytest.mark.parametrize(
+    "query", ["period=day", "from=2026-11-01&to=2026-11-30&status=error", "date_field=updated&period=week"]
+)
+def test_a_period_is_not_told_where_only_the_walk_can_answer(filled: Any, query: str) -> None:
+    """Told, the planner asks the index's end about it for each page; words are looked for in less where it is short."""
+    for more, hidden in (("", True), ("&subject=carte", False)):
+        asked = HistoryFilter.from_query(parse_qsl(query + more))
+        kept = prepared.question(Scope(filled.id), asked, NOW)
+        assert isinstance(kept, prepared.Ready)
+        pages.answer(kept, asked)
+        (walk,) = kept.statements.values()
+        bounds = re.findall(r"(.{8})CAST\(%\((?:start|end)\)s::VARCHAR AS TIMESTAMP", walk.sql)
+        assert bounds and all(("(SELECT " in before) is hidden for before in bounds), walk.sql
 
 
 def test_only_words_are_written_out() -> None:
