@@ -183,11 +183,13 @@ def test_interactive_emails_pass_a_mailing_on_a_slow_server(cassiopee, boreale, 
 
 
 def _drain(app, stopping) -> None:
+    """As the worker that its ring wakes again: here a drain ends after five seconds."""
     with app.app_context():
-        drain(stopping)
+        while not stopping():
+            drain(stopping)
 
 
-def _until(true, patience: float = 15.0) -> None:
+def _until(true, patience: float = 60.0) -> None:
     deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline
