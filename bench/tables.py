@@ -25,6 +25,7 @@ from local.postgres import ROLE, Postgres
 from local.valkey import Valkey
 
 Statement = tuple[str, Any]
+SECRET = "the bench's own secret key, long enough"
 
 
 @dataclass
@@ -123,7 +124,7 @@ def _table(folder: Path, postgres: Postgres, valkey: Valkey, count: int, say: Ca
     name = f"history_{count}"
     app = create_app(
         config.Config(
-            env="production", data=folder, secret_key="the bench's own secret key, long enough",
+            env="production", data=folder, secret_key=SECRET,
             base_url="http://localhost", database_url=config.psycopg_url(postgres.create_database(name)),
             redis_url=valkey.url,
         )

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import figures, history, sending
+from bench import figures, history, sending, served
 
 
 def test_the_benchmark_of_the_history_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,6 +27,12 @@ def test_the_benchmark_of_the_dashboards_figures_runs(folder: Path, capsys: pyte
     figures.run(folder / "bench", [1000], 2)
     said = capsys.readouterr().out
     assert "counted 6" in said and "a thousand changes" in said and "segment, year" in said and "× the page" in said
+
+
+def test_the_benchmark_of_served_pages_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    served.run(folder / "bench", [1000], 1, 0.1)
+    said = capsys.readouterr().out
+    assert "bare page" in said and "en erreur" in said and "(1.00)" in said
 
 
 def test_the_benchmark_of_sending_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
