@@ -85,8 +85,8 @@ def written(value: Any, kind: TypeEngine[Any]) -> ColumnElement[Any]:
     of, words = (ARRAY(kind), value) if isinstance(value, list) else (kind, [value])
     if not all(_WORD.fullmatch(str(word)) for word in words):
         return cast(bindparam(None, value), of)
-    said = ",".join(str(word) for word in words)
-    return cast(literal_column(f"'{{{said}}}'" if isinstance(value, list) else f"'{said}'", of), of)
+    listed = ",".join(f'"{word}"' for word in words)  # else null would be none
+    return cast(literal_column(f"'{{{listed}}}'" if isinstance(value, list) else f"'{value}'", of), of)
 
 
 @dataclass(frozen=True)

@@ -97,9 +97,9 @@ def test_a_period_is_not_told_where_only_the_walk_can_answer(filled: Any, query:
         assert bounds and all(("(SELECT " in before) is hidden for before in bounds), walk.sql
 
 
-def test_only_words_are_written_out() -> None:
+def test_only_words_are_written_out(app: Any) -> None:
     assert str(written("api.rare", Text())) == "CAST('api.rare' AS TEXT)"
-    assert "'{a,b_2}'" in str(written(["a", "b_2"], Text()))
+    assert db.session.scalar(select(written(["a", "null"], Text()))) == ["a", "null"]
     for other in ("x'y", "%s", "a b", "", 'a"b', "a,b", "a\n"):
         assert "CAST(:param" in str(written(other, Text())) and "CAST(:param" in str(written([other], Text()))
 
