@@ -33,19 +33,21 @@ incoming AS MATERIALIZED (
     %(occurred_at)s::timestamptz[], %(reason)s::text[], %(attempt)s::smallint[], %(smtp_code)s::smallint[],
     %(enhanced_code)s::text[], %(diagnostic)s::text[], %(remote_host)s::text[], %(data)s::jsonb[],
     %(inbound_message_id)s::bigint[], %(rank)s::smallint[], %(status)s::text[], %(mark)s::int[]
-  ) AS fact (email_id, kind, source, source_event_id, occurred_at, reason, attempt, smtp_code, enhanced_code,
-             diagnostic, remote_host, data, inbound_message_id, rank, status, mark)
+  ) WITH ORDINALITY AS fact (email_id, kind, source, source_event_id, occurred_at, reason, attempt, smtp_code,
+                             enhanced_code, diagnostic, remote_host, data, inbound_message_id, rank, status, mark, place)
 ), inserted AS (
   INSERT INTO delivery_event (organisation_id, email_id, kind, source, source_event_id, occurred_at, reason, attempt,
                               smtp_code, enhanced_code, diagnostic, remote_host, data, inbound_message_id)
   SELECT email.organisation_id, fact.email_id, kind, source, source_event_id, occurred_at, fact.reason, attempt,
          smtp_code, enhanced_code, diagnostic, remote_host, data, inbound_message_id
   FROM incoming AS fact JOIN email ON email.id = fact.email_id
+  ORDER BY place  -- events of one instant are told in the order of their ids
   ON CONFLICT (email_id, source, source_event_id, kind) DO NOTHING
   RETURNING email_id, source, source_event_id, kind
 ), fresh AS MATERIALIZED (
   SELECT DISTINCT ON (email_id, source, source_event_id, kind) incoming.*
   FROM incoming JOIN inserted USING (email_id, source, source_event_id, kind)
+  ORDER BY email_id, source, source_event_id, kind, place
 ), best AS (
   -- one row an e-mail, its highest new fact beside what all of them say: joining the two would cost a batch its square
   SELECT DISTINCT ON (email_id) email_id, rank, occurred_at, source, source_event_id, status, reason,

@@ -132,3 +132,15 @@ def test_the_sql_says_the_same_as_the_fold(cassiopee, facts: list[Fact], cut: in
         folded.status.value, folded.reason.value if folded.reason else None, int(folded.marks), folded.sent_at,
     )  # fmt: skip
     db.session.rollback()
+
+
+def test_events_of_one_instant_are_told_in_the_order_they_were_given(cassiopee) -> None:
+    """However PostgreSQL joins: they came in any order where it hashed what came in."""
+    emails = [new_email(cassiopee) for _ in range(200)][:10]  # what came in is the smaller, so it is hashed
+    given = [replace(fact(kind), email_id=email) for kind in (K.ACCEPTED, K.DELAYED, K.BOUNCED) for email in emails]
+    for join in ("nestloop", "mergejoin"):
+        db.session.execute(text(f"SET LOCAL enable_{join} = off"))
+    record(given)
+    told = db.session.execute(text("SELECT kind, email_id FROM delivery_event ORDER BY id")).all()
+    assert [tuple(one) for one in told] == [(one.kind.value, one.email_id) for one in given]
+    db.session.rollback()
