@@ -121,7 +121,7 @@ class Lines:
             allowed = lane.most if time.monotonic() < lane.most_until else allowed
         taken = len(lane.talks) + lane.opening
         if taken >= allowed and self._slow_since:
-            long_ago = time.monotonic() - self.manners.slow
+            long_ago = self._looked - self.manners.slow  # by the look that told which domains hold lines up
             slow = sum(self._slow_since.get(talk, _NEVER) < long_ago for talk in lane.talks)
             allowed = min(2 * allowed, allowed + slow)
         return allowed - taken

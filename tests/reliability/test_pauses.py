@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -105,3 +106,13 @@ def test_t1_no_server_is_late_for_the_time_in_which_nobody_listened(told: Told) 
     assert told.outcomes == [] and not told.talk.over
     told.lines.expire(now + 3601.5)
     assert [outcome.kind for outcome in told.outcomes] == ["unknown"]
+
+
+def test_more_lines_come_with_the_look_that_tells_which_domains_hold_them_up(told: Told, monkeypatch) -> None:
+    """Between the two, a line that came early was given to the very domain that holds the others up."""
+    lane, deadline = told.lines.lanes[None], told.lines.lanes[None].talks[told.talk]
+    told.lines.expire(deadline - 0.9)
+    monkeypatch.setattr("mail.lines.time", SimpleNamespace(monotonic=lambda: deadline - 0.1))
+    assert (told.lines.room(lane), lane.stuck) == (0, frozenset())
+    told.lines.expire(deadline - 0.1)
+    assert (told.lines.room(lane), lane.stuck) == (1, {envelope(1).job.domain})
