@@ -34,7 +34,8 @@ incoming AS MATERIALIZED (
     %(enhanced_code)s::text[], %(diagnostic)s::text[], %(remote_host)s::text[], %(data)s::jsonb[],
     %(inbound_message_id)s::bigint[], %(rank)s::smallint[], %(status)s::text[], %(mark)s::int[]
   ) WITH ORDINALITY AS fact (email_id, kind, source, source_event_id, occurred_at, reason, attempt, smtp_code,
-                             enhanced_code, diagnostic, remote_host, data, inbound_message_id, rank, status, mark, place)
+                             enhanced_code, diagnostic, remote_host, data, inbound_message_id, rank, status, mark,
+                             place)
 ), inserted AS (
   INSERT INTO delivery_event (organisation_id, email_id, kind, source, source_event_id, occurred_at, reason, attempt,
                               smtp_code, enhanced_code, diagnostic, remote_host, data, inbound_message_id)

@@ -85,9 +85,9 @@ class Worker:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: all(since[pid] is None or started(pid) != since[pid] for pid in pids), 10)
+        wait_until(lambda: all(since[pid] is None or started(pid) != since[pid] for pid in pids), 60)
         if which == "parent" and horse:  # its other threads may end after its first: only then is the horse an orphan
-            wait_until(lambda: parent(horse) != self.pid, 10)
+            wait_until(lambda: parent(horse) != self.pid, 60)
 
 
 class Crew:
@@ -116,7 +116,7 @@ class Crew:
             if worker.alive:
                 worker.kill()
             if horse is not None:
-                wait_until(lambda pid=horse: started(pid) is None, 10)  # type: ignore[misc]
+                wait_until(lambda pid=horse: started(pid) is None, 60)  # type: ignore[misc]
         self.log.close()
 
     def start(self, *queues: str, **settings: str) -> Worker:

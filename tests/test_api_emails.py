@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -228,9 +227,7 @@ def test_a_thousand_recipients_take_few_statements(program: Program, statements:
     people = [{"email": f"p{n}@mail.example", "name": f"Personne {n}"} for n in range(1000)]
     program.get("/me")
     del statements[:]
-    began = time.monotonic()
     items = program.post("/emails", {**ONE, "recipients": people})["items"]
-    assert time.monotonic() - began < 20
     assert [item["recipient"] for item in items] == [one["email"] for one in people]
     assert len(statements) <= 12, statements
     assert program.get("/emails?limit=200")["total"] == 1000

@@ -101,7 +101,7 @@ class Meeting(Redis):
         multi = made.multi
 
         def meet() -> None:
-            self.barrier.wait(10)
+            self.barrier.wait(60)
             multi()
 
         made.multi = meet

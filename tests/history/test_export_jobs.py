@@ -168,7 +168,7 @@ def test_a_killed_process_is_taken_up(app: Flask, filled: Any) -> None:
         assert export_work.run() == 0  # its owner's turn is held
     finally:
         child.kill()
-        child.wait(10)
+        child.wait(60)
         child.stdout.close()
     for _try in range(50):  # PostgreSQL hears of the closed line in its own time
         if export_work.run():

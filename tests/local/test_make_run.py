@@ -10,7 +10,7 @@ from tests.local.test_supervisor import Run, gone
 
 
 def readyz(port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=60) as answer:
         return answer.status
 
 
@@ -25,7 +25,7 @@ def test_the_house_is_ready_keeps_its_workers_and_leaves_nothing(folder):
             queue = name.split("-")[1]
             assert command_line(children[name])[1:] == ["worker.py", queue]
         os.kill(children["worker-send-1"], signal.SIGKILL)
-        assert wait_until(lambda: house.children().get("worker-send-1") not in (None, children["worker-send-1"]), 10)
+        assert wait_until(lambda: house.children().get("worker-send-1") not in (None, children["worker-send-1"]), 60)
         assert readyz(house.port) == 200
         everything = house.everything()
         assert house.stop() < 10

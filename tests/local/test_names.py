@@ -96,7 +96,7 @@ def test_dmarc_refuses_until_the_sender_is_proven(zones, tmp_path):
     letter.set_content("Bonjour")
 
     def send(port, mail_from="retours+t0k@cassiopee.example"):
-        with smtplib.SMTP("127.0.0.1", port, timeout=5) as line:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as line:
             line.ehlo("client.example")
             line.mail(mail_from)
             line.rcpt("paul.dmarc@client.example")

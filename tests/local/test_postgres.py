@@ -78,7 +78,7 @@ def test_data_survive_every_kind_of_end(own):
     own.stop("immediate")
     own.start()
     os.kill(postmaster(own), signal.SIGKILL)
-    assert wait_until(lambda: not own.alive(), 5)
+    assert wait_until(lambda: not own.alive(), 60)
     own.start()
     assert ask(own, "SELECT n FROM kept") == 1
 
@@ -114,7 +114,7 @@ def test_it_dies_with_a_killed_starter_and_starts_again(own, folder):
         assert starter.stdout.readline() == "up\n"
         pid = postmaster(own)
         starter.kill()
-    assert wait_until(lambda: started(pid) is None, 10)
+    assert wait_until(lambda: started(pid) is None, 60)
     own.start()
     assert own.ready()
 

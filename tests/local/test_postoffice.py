@@ -35,12 +35,12 @@ class Place:
 
     def returned(self, count=1):
         """The mails of the bounce mailbox, once there are `count`."""
-        assert wait_until(lambda: len(mailbox.Maildir(self.bounces)) >= count, 5)
+        assert wait_until(lambda: len(mailbox.Maildir(self.bounces)) >= count, 60)
         return [email.message_from_bytes(m.as_bytes(), policy=default) for m in mailbox.Maildir(self.bounces)]
 
     def send(self, to, mail_options=(), rcpt_options=(), message=None):
         """(code, text) of each step until the first refusal, or of all: MAIL, RCPT, DATA."""
-        with smtplib.SMTP("127.0.0.1", self.office.port, timeout=5) as line:
+        with smtplib.SMTP("127.0.0.1", self.office.port, timeout=60) as line:
             line.ehlo("client.example")
             steps = [line.mail(SENDER, list(mail_options)), line.rcpt(to, list(rcpt_options))]
             if steps[-1][0] < 300:
@@ -314,7 +314,7 @@ def test_a_reader_fetches_the_pixel_once(tmp_path, word, agent):
         with place.office:
             html = f'<img src="{url}/t/o/abc.gif"><img src="{url}/t/o/abc.gif"><img src="{url}/logo.png">'
             place.send(f"{word}@client.example", message=letter(html))
-            assert wait_until(lambda: asked, 5)
+            assert wait_until(lambda: asked, 60)
         assert [path for path, _ in asked] == ["/t/o/abc.gif"]
         assert agent in asked[0][1]
 

@@ -52,7 +52,7 @@ def test_the_status_is_the_one_promised(cassiopee, office, tmp_path, word):
     behaviour = TABLE[word]
     comes_back = behaviour.keeps and not behaviour.greylists and (behaviour.report or behaviour.answers)
     if comes_back:
-        assert wait_until(lambda: any((tmp_path / "bounces" / "new").iterdir()), 5)
+        assert wait_until(lambda: any((tmp_path / "bounces" / "new").iterdir()), 60)
         mailbox.take(mailbox.maildir(tmp_path / "bounces"))
     db.session.expire_all()
     assert email.status.label == promise(behaviour)

@@ -63,7 +63,7 @@ def test_several_commands_at_once_share_them(places):
         assert one.stdout.readline() == "up\n"
     for one in commands:
         assert answers(places)
-        one.communicate("\n", timeout=30)
+        one.communicate("\n", timeout=60)
         assert one.returncode == 0
     assert not any(server.alive() for server in embedded(places))
 
@@ -72,7 +72,7 @@ def test_a_terminated_command_stops_them(places):
     with command(places) as one:
         one.stdout.readline()
         one.send_signal(signal.SIGTERM)
-        assert one.wait(20) == 128 + signal.SIGTERM
+        assert one.wait(60) == 128 + signal.SIGTERM
     assert not any(server.alive() for server in embedded(places))
 
 

@@ -83,4 +83,4 @@ def imap_server() -> Iterator[Shelf]:
         thread.start()
         yield server.shelf  # type: ignore[attr-defined]
         server.shutdown()
-        thread.join(5)
+        thread.join(60)

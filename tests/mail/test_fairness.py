@@ -177,7 +177,7 @@ def test_interactive_emails_pass_a_mailing_on_a_slow_server(cassiopee, boreale, 
         _until(lambda: any(taken.recipient == "q@client.example" for taken in server.taken))
         waited = [taken.recipient for taken in server.taken].index("q@client.example") - before
         over.set()
-        worker.join(20)
+        worker.join(60)
         app.extensions["tracked_mail"].port = 1
     assert waited <= 25  # a second's worth at hand, and what was on the lines
 

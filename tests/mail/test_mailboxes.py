@@ -147,7 +147,7 @@ def test_three_pollers_at_once_on_the_same_mailboxes(filled, shelf, read_from, t
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sum(counts) == COUNT == delays() and len(counts) == 3
 
 

@@ -146,8 +146,8 @@ def test_a_reply_that_is_not_final_condemns_no_address(words, phase):
 
 
 def test_time_is_bounded():
-    start = time.perf_counter()
+    start = time.process_time()
     for word in ("5.1.1 ", "a", "mailbox ", "\u0300", "user user "):
         classify_reply(550, None, word * 1_000_000, "report")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 30  # a word more or less, not its square: a million squared never ends
     assert all(reason in Reason for reason in CODES.values())

@@ -196,10 +196,10 @@ class RealServers:
             capture_output=True, text=True,
         ).stdout.strip()  # fmt: skip
         self._start("dovecot", ["dovecot", "-F", "-c", str(dovecot / "dovecot.conf")])
-        wait_until((postfix / "queue/private/auth").exists, 30)
+        wait_until((postfix / "queue/private/auth").exists, 60)
         self._start("postfix", [f"{daemons}/master", "-c", str(postfix), "-s"])
         ready = ((self.port, b"220 "), (self.submission, b"220 "), (self.imap_port, b"* OK"))
-        if not all(wait_until(lambda: answers(*at), 30, every=0.1) for at in ready):  # noqa: B023
+        if not all(wait_until(lambda: answers(*at), 60, every=0.1) for at in ready):  # noqa: B023
             logs = [tail(log) for log in self.folder.glob("**/*.log")]
             self.__exit__()
             raise AssertionError(f"Postfix or Dovecot does not answer: {logs}")
@@ -210,7 +210,7 @@ class RealServers:
             process.terminate()
         for process in self._processes:
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -28,7 +28,7 @@ def filled(cassiopee, real):
     """An e-mail that was sent, and reports of its delay waiting in the mailbox."""
     (email,) = ask(cassiopee, "zoe@client.example")
     drain()
-    assert wait_until(real.reports, 30)
+    assert wait_until(real.reports, 60)
     real.clear()
     for n in range(COUNT):
         real.put(report(email, verp=True, action="delayed", status="4.4.1", extra=f"X-N: {n}\r\n"), f"{n}.report")
@@ -59,7 +59,7 @@ def cut_after(port: int, count: int) -> Iterator[int]:
         thread.start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join(60)
 
 
 def _pass_on(client: socket.socket, port: int, count: int) -> None:
@@ -78,7 +78,7 @@ def _pass_on(client: socket.socket, port: int, count: int) -> None:
                 count -= len(data)
                 client.sendall(data)
             client.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        thread.join(60)
 
 
 def test_by_tls_with_a_certificate_of_our_own_authority(filled, real, app):

@@ -97,7 +97,7 @@ def test_each_key_alone_finds_the_email(cassiopee, real, key, recipient, status)
     def about() -> list[bytes]:
         return [raw for path in real.reports() if action in (raw := path.read_bytes())]
 
-    assert wait_until(about, 30, every=0.1)
+    assert wait_until(about, 60, every=0.1)
     (raw,) = about()
     for name in KEYS.values():
         assert re.search(tokens.token(name, email.id).encode(), raw, re.IGNORECASE), f"Postfix gave no {name} back"
@@ -122,5 +122,5 @@ def test_a_mailing_of_forty_comes_back_whole(cassiopee, real):
         found = [state(email)[0] for email in emails]
         return {status: found.count(status) for status in set(found)} == wanted
 
-    assert wait_until(all_known, 40, every=0.3)
+    assert wait_until(all_known, 60, every=0.3)
     assert len(list((real.mail / "zoe" / "new").iterdir())) == 30

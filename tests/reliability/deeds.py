@@ -32,9 +32,9 @@ def house_sweeps() -> None:
 
 
 def come_true(
-    condition: Callable[[], bool], seconds: float = 30.0, meanwhile: Callable[[], None] | None = house_sweeps
-) -> float:
-    """Wait until `condition` holds, doing `meanwhile` in between; the seconds that took. Fails when it never does."""
+    condition: Callable[[], bool], seconds: float = 60.0, meanwhile: Callable[[], None] | None = house_sweeps
+) -> None:
+    """Wait until `condition` holds, doing `meanwhile` in between. Fails when it never does."""
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < seconds, "it has not come true"
@@ -42,7 +42,6 @@ def come_true(
             meanwhile()
         time.sleep(0.05)
         db.session.rollback()
-    return time.monotonic() - started
 
 
 def none_waits() -> bool:

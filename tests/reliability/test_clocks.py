@@ -66,7 +66,7 @@ def worker(app: Flask, nursery: Nursery, server: SmtpServer, clock: Clock) -> It
     process = subprocess.Popen([sys.executable, "worker.py", "send"], cwd=ROOT, env=env, start_new_session=True)
     yield process
     os.killpg(process.pid, signal.SIGTERM)
-    process.wait(20)
+    process.wait(60)
 
 
 def seconds_until(column: str, email_id: int) -> float:

@@ -55,7 +55,7 @@ class Receiver:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
     def url(self, behaviour: str = "ok", host: str = "127.0.0.1") -> str:
         return f"{'https' if self.certificate else 'http'}://{host}:{self.port}/{behaviour}"

@@ -126,7 +126,7 @@ def test_two_reports_at_once_tell_the_change_exactly(endpoint: WebhookEndpoint, 
                 break
         assert waiting
         first.commit()
-        thread.join(10)
+        thread.join(60)
     assert told(endpoint) == ["requested", "undeliverable", "sent", "undeliverable"]
 
 

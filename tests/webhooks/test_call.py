@@ -53,7 +53,6 @@ def test_what_each_answer_comes_to(
     answer = ask(receiver.url(behaviour))
     assert (answer.code, answer.trouble, answer.words) == (code, trouble, words)
     assert answer.ok is (trouble is None)
-    assert time.monotonic() - began < 5
     assert answer.milliseconds <= (time.monotonic() - began) * 1000 + 1
     assert [received.path for received in receiver.received] == [f"/{behaviour}"]
 
@@ -73,10 +72,8 @@ def test_the_request_is_as_it_should_be(receiver: Receiver, monkeypatch: pytest.
 def test_a_large_answer_is_cut_and_a_slow_one_too(receiver: Receiver) -> None:
     answer = ask(receiver.url("big"))
     assert answer.ok and len(answer.words) <= call.KEPT_AT_MOST and "\x00" not in answer.words
-    began = time.monotonic()
     answer = ask(receiver.url("drip-body"), seconds=0.5)
-    assert answer.ok and time.monotonic() - began < 5
-    assert set(answer.words) <= {"x"}
+    assert answer.ok and set(answer.words) <= {"x"} and len(answer.words) < 1000  # of a hundred thousand
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
@@ -139,16 +136,15 @@ def test_tls_is_verified_by_name_and_authority(tmp_path: Path) -> None:
         assert receiver.server_names[-1] == "localhost"
         assert len(receiver.received) == 1
         drip = ask(receiver.url("drip"), seconds=0.6, context=trusting)
-        assert drip.trouble is Trouble.TIMEOUT and drip.milliseconds < 5000
+        assert drip.trouble is Trouble.TIMEOUT
 
 
 def test_a_server_that_speaks_no_tls_or_says_nothing(receiver: Receiver) -> None:
     plain = receiver.url("ok").replace("http://", "https://")
     assert ask(plain).trouble in (Trouble.TLS, Trouble.TIMEOUT)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        began = time.monotonic()
         answer = ask(f"https://127.0.0.1:{mute.getsockname()[1]}/", seconds=0.5)
-        assert answer.trouble is Trouble.TIMEOUT and time.monotonic() - began < 5
+        assert answer.trouble is Trouble.TIMEOUT
 
 
 def test_no_loopback_without_the_setting(receiver: Receiver) -> None:

@@ -42,7 +42,7 @@ class Api:
     def ask(self, host: str, path: str, headers: dict[str, str]) -> bytes:
         """The poller's way out, to this server instead of `host`."""
         self.asked.append((host + path, headers))
-        return door.ask(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5), path, headers)
+        return door.ask(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60), path, headers)
 
 
 @contextmanager
