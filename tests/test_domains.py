@@ -62,7 +62,8 @@ def test_a_broken_domain_is_repaired_by_what_the_page_says(zones: Zones, admin: 
     assert set(state_of(admin).values()) == {"good"} and values_of(admin) == []
     row = db.session.scalars(select(SendingDomain).where(SendingDomain.domain == "cassiopee.example")).one()
     assert row.state is DomainState.GOOD and len(domain_checks.history(row)) == 2
-    noted = db.session.scalars(select(AuditEntry).where(AuditEntry.subject == "cassiopee.example")).all()
+    of_it = AuditEntry.subject == "cassiopee.example"
+    noted = db.session.scalars(select(AuditEntry).where(of_it).order_by(AuditEntry.id)).all()
     assert [(one.action.value, one.data["state"]) for one in noted] == [
         ("domain_checked", "bad"), ("domain_checked", "good"),
     ]  # fmt: skip
