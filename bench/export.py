@@ -15,9 +15,7 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -33,6 +31,7 @@ from sqlalchemy.dialects.postgresql import psycopg as postgresql
 
 import config
 from app import create_app
+from bench.web import gunicorn
 from extensions import db, settings
 from history import HistoryFilter, Scope, export_jobs, export_work
 from history.export_cells import Format, as_lines, cells
@@ -112,20 +111,10 @@ def held(pid: int | str, what: str) -> int:
 
 def compare(scope: Scope, token: str, rows: int, rounds: int, environment: dict[str, str]) -> Iterator[dict[str, Any]]:
     """A line of figures for each format."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-k", "gthread", "--threads", "4",
-               "--no-control-socket", "--log-level", "warning", "app:create_app()"]  # fmt: skip
-    server = subprocess.Popen(command, env=environment)
-    try:
-        for _try in range(300):
-            with socket.socket() as there:
-                if not there.connect_ex(("127.0.0.1", port)):
-                    break
-            time.sleep(0.1)
+    arguments = ["-k", "gthread", "--threads", "4", "--log-level", "warning"]
+    with gunicorn("app:create_app()", arguments, environment) as (port, master):
         by_http(port, token, "/emails?limit=1")  # everything is loaded, nothing exported
-        before = held(worker_of(server.pid), "VmRSS")
+        before = held(worker_of(master), "VmRSS")
         for format_ in FORMATS:
             copy, found, path = statement(scope, format_), [], f"/emails/export?format={format_.value}"
             by_psql(copy), by_http(port, token, path)  # warm
@@ -144,11 +133,8 @@ def compare(scope: Scope, token: str, rows: int, rounds: int, environment: dict[
                 "psql_rows_per_s": round(rows / median(limits)), "ours_rows_per_s": round(rows / median(times)),
                 "ratio": round(median(limit / ours for limit, ours, *_ in found), 2),
                 "first_byte_s": round(max(firsts), 3),
-                "grew_mb": round((held(worker_of(server.pid), "VmHWM") - before) / 1024, 1),
+                "grew_mb": round((held(worker_of(master), "VmHWM") - before) / 1024, 1),
             }  # fmt: skip
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 def jobs(user: User, scope: Scope, rows: int) -> Iterator[dict[str, Any]]:

@@ -13,8 +13,6 @@ import argparse
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -29,6 +27,7 @@ from sqlalchemy import create_engine
 import config
 from app import create_app
 from bench import tables, whole
+from bench.web import gunicorn
 from extensions import db
 
 PATHS = {
@@ -97,30 +96,17 @@ def served(data: str, database_url: str, redis_url: str) -> Any:
 
 def measure(what: str, cookie: str, rounds: int, seconds: float) -> dict[str, float]:
     """The median rate of each of PATHS, a first round thrown away."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "-w", str(WORKERS), "-b", f"127.0.0.1:{port}", "--no-control-socket",
-               "--log-level", "error", what]  # fmt: skip
-    server = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(config.ROOT)})
-    try:
-        for _try in range(300):
-            with socket.socket() as there:
-                if not there.connect_ex(("127.0.0.1", port)):
-                    break
-            time.sleep(0.1)
-        found: dict[str, list[float]] = {name: [] for name in PATHS}
-        with ThreadPoolExecutor(ASKERS) as askers:
-            for again in range(-1, rounds):
-                for name, path in PATHS.items():
-                    began = time.perf_counter()
-                    asked = [askers.submit(_ask, port, path, cookie, began + seconds) for _asker in range(ASKERS)]
-                    rate = sum(one.result() for one in asked) / (time.perf_counter() - began)
-                    if again >= 0:
-                        found[name].append(rate)
-    finally:
-        server.terminate()
-        server.wait()
+    found: dict[str, list[float]] = {name: [] for name in PATHS}
+    environment = {**os.environ, "PYTHONPATH": str(config.ROOT)}
+    arguments = ["-w", str(WORKERS), "--log-level", "error"]
+    with gunicorn(what, arguments, environment) as (port, _), ThreadPoolExecutor(ASKERS) as askers:
+        for again in range(-1, rounds):
+            for name, path in PATHS.items():
+                began = time.perf_counter()
+                asked = [askers.submit(_ask, port, path, cookie, began + seconds) for _asker in range(ASKERS)]
+                rate = sum(one.result() for one in asked) / (time.perf_counter() - began)
+                if again >= 0:
+                    found[name].append(rate)
     return {name: median(rates) for name, rates in found.items()}
 
 
