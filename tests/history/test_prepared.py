@@ -28,6 +28,7 @@ QUERIES = (
 
 @pytest.fixture
 def filled(cassiopee: Any) -> Any:
+    prepared._kept.cache_clear()  # the statements of other tests are none of these
     session = make_session(cassiopee, "Sécurité incendie", public_id="S-fire")
     petit = make_contact(cassiopee, "Élodie Petit", public_id="C-petit")
     for number in range(3):
