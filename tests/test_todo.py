@@ -79,6 +79,7 @@ def test_grouped_by_cause_soonest_session_first(staff: Browser, cassiopee: House
         ("Envoi incertain uncertain.example", "1 e-mail"),
     ]
     assert "orange.example : 3 en échec sur 4 envoyés, soit 75" in staff.text()
+    assert "gmail.example : 1 en échec sur 1 envoyé." in staff.text()
     assert staff.html.xpath("//section[1]//a[@href='tel:0611223344']") and "Convoc Ada" in staff.text()
     assert f"/sessions/{soon.public_id}/emails" in staff.html.xpath("//section[1]//a/@href")
     assert "session demain" in staff.text() and "boreale" not in staff.html.xpath("string(//main)")
