@@ -99,6 +99,15 @@ def places(one) -> dict[str, str]:
     return names
 
 
+# What of the page ends right of the window, where the page is wider than it.
+_STICKS_OUT = """(() => {
+  const page = document.documentElement, seen = page.clientWidth
+  if (page.scrollWidth <= seen) return []
+  const out = [...document.body.querySelectorAll("*")].filter(one => one.getBoundingClientRect().right > seen + 0.5)
+  return [`${page.scrollWidth - seen} px`, ...out.slice(0, 5).map(one => one.outerHTML.slice(0, 120))]
+})()"""
+
+
 def check(one, where: str, language: str, *, targets: bool = True) -> list[str]:
     """What axe and the phone's width say of the page that is open; with `targets`, whether a finger finds room (WCAG
     2.2: axe leaves it out unless asked)."""
@@ -112,8 +121,8 @@ def check(one, where: str, language: str, *, targets: bool = True) -> list[str]:
     else:
         found += [f"{where} en {v}" for v in violations(page, runOnly=WORDED)]
     page.set_viewport_size({"width": 390, "height": 844})
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    found += [f"{where} {language} is {wide} px wider than a phone"] if wide > 0 else []
+    wide = page.evaluate(_STICKS_OUT)
+    found += [f"{where} {language} is wider than a phone: {', '.join(wide)}"] if wide else []
     page.set_viewport_size({"width": 1440, "height": 900})
     return found
 
@@ -166,7 +175,8 @@ def test_every_state_is_clean(visit, app: Flask):
             expect(page.locator(".htmx-request")).to_have_count(0)
             if click == "tbody .expand":
                 expect(page.locator("tr[id$=-detail]")).to_be_visible()
-        found += check(one, state.name, "fr")
+        # The bar of what one does with selected rows floats over whichever row is there: as with menus above.
+        found += check(one, state.name, "fr", targets=state.name != "rows selected")
     assert not found, "\n".join(found)
 
 
