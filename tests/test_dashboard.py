@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import event
 
 from blueprints.figure_charts import round_up
@@ -19,6 +20,12 @@ from tests.history.test_figures import segment_of
 from tests.planning.test_completeness import enrolled, session_with
 
 NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def _of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may cross midnight after this file was read: what is "today" to the page is it to each test too."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC))
 
 
 def test_sessions_at_risk_failures_and_the_day(client: Browser, cassiopee: House, boreale: House) -> None:

@@ -24,6 +24,13 @@ TODAY = today()
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(autouse=True)
+def _of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may cross midnight after this file was read: what is "today" to the page is it to each test too."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC))
+    monkeypatch.setitem(globals(), "TODAY", today())
+
+
 @pytest.fixture
 def staff(client: Browser, cassiopee: House) -> Browser:
     return client.sign_in(cassiopee.staff)
