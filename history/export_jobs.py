@@ -131,9 +131,9 @@ def listed(user: User) -> list[Export]:
 
 
 def unseen_by(user_id: Any) -> Select[tuple[Export]]:
-    """What is ready and the person has neither fetched nor put aside, as a query."""
+    """What is ready and the person has neither fetched nor put aside, the last first, as a query."""
     mine = select(Export).where(Export.user_id == user_id, Export.state == ExportState.READY)
-    return mine.where(Export.seen_at.is_(None)).order_by(Export.created_at).limit(20)
+    return mine.where(Export.seen_at.is_(None)).order_by(Export.finished_at.desc(), Export.id.desc()).limit(20)
 
 
 def unseen(user: User) -> list[Export]:

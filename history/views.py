@@ -97,11 +97,12 @@ def failures() -> ScalarSelect[Any]:
 
 
 def exports(ids: str | None) -> list[Export]:
-    """The exports of such ids, the oldest first."""
+    """The exports of such ids, the last to be ready first."""
     if not ids:
         return []
     listed = [int(one) for one in ids.split(",")]
-    return list(db.session.scalars(select(Export).where(Export.id.in_(listed)).order_by(Export.created_at)))
+    last_first = (Export.finished_at.desc(), Export.id.desc())
+    return list(db.session.scalars(select(Export).where(Export.id.in_(listed)).order_by(*last_first)))
 
 
 def may_change(user: User, view: SavedView) -> bool:

@@ -95,6 +95,19 @@ def test_a_notice_may_be_put_aside(client: Any, filled: Any) -> None:
     assert client.post("/exports/seen", headers={"Referer": "http://evil.example/x"}).headers["Location"] == "/exports"
 
 
+def test_what_was_waited_for_is_told_first(client: Any, filled: Any) -> None:
+    client.sign_in(filled.admin)
+    jobs = [ready(client, query=f"subject=n+{number}") for number in range(4)]
+    for job, minutes in zip(jobs, (3, 2, 0, 1), strict=True):  # of the last two, the first asked for was done last
+        job.finished_at = datetime.now(UTC) - timedelta(minutes=minutes)
+    db.session.commit()
+    jobs.sort(key=lambda job: job.finished_at, reverse=True)
+    client.get("/sessions")
+    fetches = client.html.xpath("//*[@id='ready-exports']//form/@action")
+    assert fetches == [*(f"/exports/{job.public_id}/fetch" for job in jobs[:2]), "/exports/seen"]
+    assert [job.id for job in export_jobs.unseen(filled.admin)] == [job.id for job in jobs]
+
+
 def test_the_file_is_its_owners_alone(client: Any, filled: Any, boreale: Any) -> None:
     job = ready(client.sign_in(filled.admin))
     client.get(f"/exports/{job.public_id}/file").close()
