@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from errors import UserMistake
 from extensions import db
@@ -23,9 +25,11 @@ from mail.fold import Fact
 from mail.matching import Match
 from mail.notes import one_line
 from mail.reports import Fence, Report
-from mail.tracking import record
+from mail.tracking import jsonb, record
 from models import Address, Email, InboundMessage, User
 from models.words import N_, EventKind, Reason
+
+log = logging.getLogger("sillage.inbound")
 
 # What is kept of a message: its headers and its words; nobody needs the rest of a 50 MB one.
 KEPT = 2 * 1024 * 1024
@@ -56,7 +60,7 @@ def take(arrivals: Iterator[Arrival], most: int | None = None) -> int:
         for arrival in arrivals:
             digest = hashlib.sha256(arrival.raw).hexdigest()
             if not _known(digest):
-                count += _apply(arrival, digest, _read(fence, arrival.raw))
+                count += _filed(arrival, digest, _read(fence, arrival.raw))
             arrival.done()
             if count == most:
                 break
@@ -71,7 +75,7 @@ def look_again(message: InboundMessage) -> str:
     about, facts = _facts(report, held.sha256, held.id)
     record(facts)
     held.outcome, held.kind = _outcome(report, about, facts), report.kind if report else ""
-    held.summary, held.tries = _summary(report, held.raw), min(held.tries + 1, 1000)
+    held.summary, held.tries = json.loads(jsonb(_summary(report, held.raw))), min(held.tries + 1, 1000)
     held.organisation_id = about.organisation_id if about else matching.owner(report, held.raw)
     return held.outcome
 
@@ -129,6 +133,17 @@ def _known(digest: str) -> bool:
     return known
 
 
+def _filed(arrival: Arrival, digest: str, report: Report | None) -> int:
+    try:
+        return _apply(arrival, digest, report)
+    except (OperationalError, InterfaceError):  # the database is away: the message stays where it is
+        raise
+    except Exception:  # one that nobody foresaw must not stand before all that come behind it
+        log.exception("a message cannot be taken in: %s", digest)
+        db.session.rollback()
+        return _apply(arrival, digest, None)
+
+
 def _apply(arrival: Arrival, digest: str, report: Report | None) -> int:
     """File the message and record what it says; 0 when another poller was first. `report` None: its reader died."""
     about, facts = _facts(report, digest)
@@ -145,7 +160,7 @@ def _apply(arrival: Arrival, digest: str, report: Report | None) -> int:
         {
             "sha256": digest, "mailbox": arrival.mailbox, "kind": report.kind if report else "", "outcome": outcome,
             "organisation": organisation_id, "size": arrival.size or len(arrival.raw), "raw": arrival.raw[:KEPT],
-            "summary": json.dumps(_summary(report, arrival.raw)),
+            "summary": jsonb(_summary(report, arrival.raw)),
         },
     ).scalar()  # fmt: skip
     if inbound_id is not None:
@@ -173,19 +188,13 @@ def _summary(report: Report | None, raw: bytes) -> dict[str, Any]:
     """What a list shows of the message. Of an unreadable one: its first lines that look like From and Subject."""
     if report is None:
         found = {name.lower(): value.decode("utf-8", "replace") for name, value in _FIELD.findall(raw[:8192])[:2]}
-        return _clean({"from": found.get(b"from", ""), "subject": found.get(b"subject", "")})
-    return _clean({
+        return {"from": found.get(b"from", ""), "subject": found.get(b"subject", "")}
+    return {
         "from": report.sender, "subject": report.subject, "excerpt": report.excerpt[:1000],
         "recipients": [
             [r.address[:320], r.action or "", r.reason.value if r.reason else ""] for r in report.recipients[:10]
         ],
-    })  # fmt: skip
-
-
-def _clean(summary: dict[str, Any]) -> dict[str, Any]:
-    """As PostgreSQL's jsonb can hold it: no NUL, no lone surrogate."""
-    said = json.dumps(summary, ensure_ascii=False).replace("\\u0000", "")
-    return dict(json.loads(said.encode("utf-8", "replace").decode()))
+    }  # fmt: skip
 
 
 def _held(message: InboundMessage) -> InboundMessage:

@@ -99,7 +99,7 @@ def parameters(facts: Sequence[Fact]) -> dict[str, list[Any]]:
         "enhanced_code": [_text(fact.enhanced_code) for fact in facts],
         "diagnostic": [_text(fact.diagnostic) for fact in facts],
         "remote_host": [_text(fact.remote_host) for fact in facts],
-        "data": [json.dumps(fact.data) if fact.data is not None else None for fact in facts],
+        "data": [jsonb(fact.data) if fact.data is not None else None for fact in facts],
         "inbound_message_id": [fact.inbound_message_id for fact in facts],
         "rank": [v.rank if v else None for v in said],
         "status": [v.status.value if v else None for v in said],
@@ -120,8 +120,24 @@ def record(facts: Iterable[Fact], connection: Connection | None = None) -> list[
     return [row[0] for row in result]
 
 
-def _text(text: str | None) -> str | None:
+def jsonb(value: Any) -> str:
+    """JSON of what holds a stranger's words, as PostgreSQL's jsonb can keep it: cleaned before it is written, for in
+    JSON six letters that somebody wrote look like the NUL that they name."""
+    return json.dumps(_cleaned(value))
+
+
+def kept(words: str) -> str:
     """A stranger's words as PostgreSQL can keep them: no NUL, no lone surrogate."""
-    if text is None:
-        return None
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return words.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return kept(value)
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(one) for key, one in value.items()}
+    return [_cleaned(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _text(words: str | None) -> str | None:
+    return None if words is None else kept(words)

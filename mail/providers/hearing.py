@@ -6,7 +6,6 @@ then is an orphan, which a person may attach or put aside. All of a batch takes 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from mail.providers import facts, matching
 from mail.providers.event import ProviderEvent
 from mail.providers.facts import Said
 from mail.providers.matching import Found
-from mail.tracking import record
+from mail.tracking import jsonb, kept, record
 from models import Email, User
 from models import ProviderEvent as Event
 from models.provider import Heard, Via
@@ -79,7 +78,7 @@ def hear(organisation_id: int, account_id: int, provider: str, told: Iterable[To
         "calls": [one.call_id for one in some], "keys": keys, "types": [event.event_type.value for event in events],
         "recipients": [_text(event.recipient, 320) for event in events],
         "message_ids": [_text(event.header_id or event.message_id, 500) for event in events],
-        "said": [json.dumps(one.as_json() if one else {}).replace("\\u0000", "") for one in said],
+        "said": [jsonb(one.as_json() if one else {}) for one in said],
         "outcomes": [outcome.value for outcome in outcomes],
         "email_ids": [match.email_id if match else None for match in found],
         "moments": [one.occurred_at if one else event.timestamp or now for one, event in both],
@@ -204,6 +203,4 @@ def _handled(held: Event, outcome: Heard, by: User, note: str) -> None:
 
 
 def _text(value: str | None, longest: int) -> str:
-    """A stranger's words as PostgreSQL can keep them."""
-    said = (value or "")[:longest].replace("\x00", "\ufffd")
-    return said.encode("utf-8", "replace").decode()
+    return kept((value or "")[:longest])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import DataError
 
 from errors import Permanent, Temporary
 from extensions import db
@@ -74,7 +75,7 @@ def poll(account_id: int, ask: Callable[..., bytes] = door.get) -> int:
         trouble, rest = "429", slower.seconds
     except (Temporary, Permanent) as error:
         trouble, rest = str(error), 300.0
-    except (UnicodeDecodeError, ValueError) as error:
+    except (ValueError, DataError) as error:  # what it says is none of its language, or can't be kept
         trouble, rest = type(error).__name__, 600.0
     db.session.rollback()
     db.session.execute(

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from extensions import db, settings
-from mail import mailbox, outbox, quarantine, tokens
+from mail import inbound, mailbox, outbox, quarantine, tokens
 from mail.drain import drain
 from models import DeliveryEvent, Email, InboundMessage
 from models.words import EventKind, Mark, Reason, Status
@@ -296,3 +297,46 @@ def test_garbage_is_filed_and_the_next_goes_on(sent):
     mailbox.poll()
     assert sorted(outcomes()) == ["applied", "ignored", "ignored", "ignored"]
     assert state(sent)[0] is Status.FAILED
+
+
+@pytest.mark.parametrize("words", [b"six letters: \\u0000x", b"\\ud800", b"a \x00 NUL", b"=?utf-8?q?=00=ED=A0=80?="])
+@pytest.mark.parametrize("place", [b"Subject: %s", b"From: \"%s\" <x@y.example>", b"X-A: b\r\n\r\n%s"])
+def test_no_words_of_a_stranger_stand_before_what_comes_behind_them(sent, words, place):
+    drop(place % words + b"\r\n\r\nbody\r\n").rename(settings().bounce_maildir / "new" / "0-first")
+    drop(report(sent, verp=True))
+    mailbox.poll()
+    assert sorted(outcomes()) == ["applied", "ignored"] and state(sent)[0] is Status.FAILED
+    (other,) = db.session.scalars(select(InboundMessage.summary).where(InboundMessage.outcome == "ignored"))
+    told = " ".join([other["subject"], other["from"], other["excerpt"]])
+    assert b"six" not in words or r"six letters: \u0000x" in told
+
+
+def test_what_nobody_foresaw_is_poison_and_the_next_goes_on(sent, monkeypatch):
+    real = inbound.matching.match
+
+    def breaks(told):
+        if told.recipients[0].address == "unforeseen@client.example":
+            raise ZeroDivisionError
+        return real(told)
+
+    monkeypatch.setattr(inbound.matching, "match", breaks)
+    drop(report(sent, final="unforeseen@client.example")).rename(settings().bounce_maildir / "new" / "0-first")
+    drop(report(sent, verp=True))
+    mailbox.poll()
+    assert sorted(outcomes()) == ["applied", "poison"] and state(sent)[0] is Status.FAILED
+    assert not list((settings().bounce_maildir / "new").iterdir())
+
+
+def test_while_the_database_is_away_a_message_stays_where_it_is(sent, monkeypatch):
+    def away(*_, **__):
+        raise OperationalError("SELECT 1", {}, Exception("the server closed the connection"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(inbound, "record", away)
+        drop(report(sent, verp=True))
+        with pytest.raises(OperationalError):
+            mailbox.poll()
+        db.session.rollback()
+    assert outcomes() == []
+    mailbox.poll()
+    assert outcomes() == ["applied"]

@@ -76,6 +76,24 @@ def test_what_cannot_be_read_does_not_stop_the_calls_beside_it(app: Flask, cassi
     assert len(outcomes()) == 2
 
 
+HARSH = ["six letters: \\u0000x", "a \x00 NUL", "half a pair: \ud800"]
+
+
+@pytest.mark.parametrize("words", HARSH)
+def test_no_words_of_a_stranger_lose_an_event(app: Flask, cassiopee: House, words: str) -> None:
+    made, email = account(cassiopee, "brevo"), post_email(cassiopee)
+    hard = next(one for one in documented.PAYLOADS["brevo"] if one.get("event") == "hard_bounce")
+    click = next(one for one in documented.PAYLOADS["brevo"] if one.get("event") == "click")
+    tell(app, made, about(email, hard) | {"reason": f"550 5.1.1 no such user {words}"})
+    tell(app, made, about(email, click) | {"link": f"https://a.example/{words}"})
+    tell(app, made, about(email, hard) | {"email": f"x{words}@y.example"})
+    ledger.apply()
+    assert calls() == [CallState.APPLIED] * 3 and len(outcomes()) == 3
+    assert status(email)[0] is Status.OPENED  # whoever clicks has read
+    told = db.session.scalars(select(DeliveryEvent.diagnostic).where(DeliveryEvent.kind == EventKind.BOUNCED)).first()
+    assert told is not None and ("six" not in words or words in told)
+
+
 def test_a_batch_is_bounded_in_bytes(app: Flask, cassiopee: House, monkeypatch: Any) -> None:
     made, email = account(cassiopee, "brevo"), post_email(cassiopee)
     for number in range(3):

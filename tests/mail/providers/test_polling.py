@@ -194,6 +194,16 @@ def test_a_refusal_moves_no_cursor_and_rests(app: Flask, cassiopee: House, api: 
         assert made.polled_at and made.polled_at > datetime.now(UTC) + timedelta(seconds=200)
 
 
+def test_no_words_of_a_stranger_hold_up_the_cursor(app: Flask, cassiopee: House, api: Api) -> None:
+    email, made = post_email(cassiopee), polled(cassiopee, "brevo")
+    moment = datetime.now(UTC)
+    words = ["six letters: \\u0000x", "a \x00 NUL"]
+    api.answers = [{"events": [brevo_event(email, "hardBounces", moment, reason=f"550 5.1.1 {one}") for one in words]}]
+    assert poller.poll_due(ask=api.ask) >= 1
+    db.session.refresh(made)
+    assert made.polled_to and not made.poll_trouble and status(email) == (Status.FAILED, Reason.USER_UNKNOWN)
+
+
 def test_the_way_out_leads_to_providers_only() -> None:
     for host in (
         "localhost",
