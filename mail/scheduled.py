@@ -14,10 +14,10 @@ from email.utils import format_datetime
 from sqlalchemy import text
 
 from extensions import db, on_commit, ring
-from mail import mime, quarantine
+from mail import domain_keys, mime, quarantine, signing
 from mail.fold import Fact
 from mail.tracking import record
-from models import Email, EmailContent, User
+from models import Email, EmailContent, Sender, User
 from models.words import EventKind, QueueState, Reason
 
 _WAITING = {"waiting": QueueState.WAITING.value}
@@ -44,11 +44,13 @@ def send_now(email: Email, by: User | None) -> bool:
     """Let an e-mail that was planned for later, or waits for another try, leave at once, in the caller's transaction.
 
     False where there is nothing to hasten: a worker holds it, it has left, or its time has come already. The Date of
-    one never tried becomes today's: a message from the future looks like spam.
+    one never tried becomes today's, and its signature is made anew: a message from the future looks like spam. How
+    long it is tried counts from its first moment: hastening a retry takes nothing from that.
     """
     row = db.session.execute(
         text(
-            "UPDATE outbox_entry SET give_up_at = give_up_at - (next_attempt_at - now()), next_attempt_at = now() "
+            "UPDATE outbox_entry SET next_attempt_at = now(), give_up_at = give_up_at - "
+            "  CASE WHEN attempt_count = 0 THEN next_attempt_at - now() ELSE interval '0' END "
             "WHERE email_id = :id AND state = :waiting AND next_attempt_at > now() "
             "RETURNING next_attempt_at, attempt_count"
         ),
@@ -58,8 +60,10 @@ def send_now(email: Email, by: User | None) -> bool:
         return False
     content = db.session.get(EmailContent, email.id)
     if content is not None and not row.attempt_count:
-        frozen = mime.sealed(_dated(content.skeleton, row.next_attempt_at), content.cuts, content.smtputf8)
-        content.skeleton, content.sha256 = frozen.skeleton, frozen.sha256
+        dated = mime.sealed(_dated(content.skeleton, row.next_attempt_at), content.cuts, content.smtputf8)
+        frozen = signing.stamped(dated, domain_keys.signer_of(db.session.get_one(Sender, email.sender_id)))
+        content.skeleton, content.cuts = frozen.skeleton, frozen.cuts
+        content.sha256, content.size = frozen.sha256, frozen.size
     said = {"by": by.name} if by else None
     event_id = f"now {row.next_attempt_at.isoformat()}"
     record([Fact(email.id, EventKind.REQUESTED, "user", event_id, row.next_attempt_at, data=said)])

@@ -93,6 +93,8 @@ def test_a_hastened_email_leaves_at_once_dated_today(cassiopee, server):
     assert not mail.send_now(planned, cassiopee.staff)
     content = db.session.get_one(EmailContent, planned.id)
     assert mime.sealed(content.skeleton, content.cuts, False).sha256 == content.sha256
+    waiting = entry(planned)
+    assert waiting.give_up_at == waiting.next_attempt_at + outbox.GIVE_UP_AFTER
     assert drain() == 1
     taken = message(server)
     assert abs(parsedate_to_datetime(str(taken["Date"])) - datetime.now(UTC)) < timedelta(minutes=1)
@@ -103,9 +105,10 @@ def test_a_hastened_email_leaves_at_once_dated_today(cassiopee, server):
 def test_another_try_is_hastened_with_its_own_date(cassiopee, server):
     (planned,) = ask(cassiopee, "grey1@client.example")
     drain()
-    before = db.session.get_one(EmailContent, planned.id).sha256
+    before, gives_up = db.session.get_one(EmailContent, planned.id).sha256, entry(planned).give_up_at
     assert entry(planned).attempt_count == 1 and mail.send_now(planned, None)
     db.session.commit()
+    assert entry(planned).give_up_at == gives_up  # whoever is impatient does not shorten the 48 hours
     assert db.session.get_one(EmailContent, planned.id).sha256 == before
     drain()
     assert state(planned)[0] is Status.SENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, text
 
+import mail
 from documents import blobs
 from extensions import db
 from mail import domain_keys, mime, resend, signing
@@ -136,6 +137,20 @@ def test_a_resend_is_signed_anew_or_not_at_all(cassiopee, published):
     third = resend.resend(email, by=cassiopee.admin, request_key="third")
     db.session.commit()
     assert b"DKIM-Signature" not in content(third)
+
+
+def test_what_is_hastened_is_signed_anew_with_its_new_date(cassiopee, published, server):  # noqa: F811
+    (planned,) = ask(cassiopee, "zoe@client.example", send_at=datetime.now(UTC) + timedelta(days=3))
+    assert verifies(content(planned), record())
+    before = content(planned)
+    assert mail.send_now(planned, cassiopee.staff)
+    db.session.commit()
+    kept = content(planned)
+    assert kept != before and kept.count(b"DKIM-Signature:") == 1 and verifies(kept, record())
+    found = db.session.get_one(EmailContent, planned.id)
+    assert (found.sha256, found.size) == (hashlib.sha256(kept).hexdigest(), len(kept))
+    drain()
+    assert server.taken[0].body.rstrip() == kept.rstrip()
 
 
 def test_others_domains_and_unpublished_keys_sign_nothing(cassiopee, boreale, published):
