@@ -12,14 +12,26 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from extensions import db, settings
-from models import Attachment, Blob, Contact, Email, EmailContent, RecipientSpace, SpaceVisit, TrainingSession, base
+from models import (
+    Attachment,
+    Blob,
+    Contact,
+    Email,
+    EmailContent,
+    Organisation,
+    RecipientSpace,
+    SpaceVisit,
+    TrainingSession,
+    base,
+)
 from models.words import EmailType, Reason, Status
 
 LASTS = timedelta(days=365)
@@ -64,7 +76,7 @@ def _signer() -> URLSafeSerializer:
     return URLSafeSerializer(settings().signing_keys, salt=_SALT)
 
 
-def open_(text: str, today: date | None = None) -> RecipientSpace | None:
+def open_(text: str) -> RecipientSpace | None:
     """The page of a token; None for one that is forged, of an older generation, revoked, or past its year."""
     try:
         named, generation = _signer().loads(text[:300])
@@ -73,12 +85,21 @@ def open_(text: str, today: date | None = None) -> RecipientSpace | None:
     space = db.session.scalar(select(RecipientSpace).where(RecipientSpace.public_id == str(named)))
     if space is None or space.generation != generation or space.revoked_at is not None:
         return None
-    return space if (today or datetime.now(UTC).date()) <= ends_on(space) else None
+    return None if is_over(space) else space
 
 
 def ends_on(space: RecipientSpace) -> date:
     """The last day it opens: a year after the session's end (after its making where the session has no date)."""
-    return (space.training_session.ends_on or space.created_at.date()) + LASTS
+    return (space.training_session.ends_on or space.created_at.astimezone(_zone(space)).date()) + LASTS
+
+
+def is_over(space: RecipientSpace) -> bool:
+    """Whether its last day is over, where the organisation is."""
+    return ends_on(space) < datetime.now(_zone(space)).date()
+
+
+def _zone(space: RecipientSpace) -> ZoneInfo:
+    return ZoneInfo(db.session.get_one(Organisation, space.organisation_id).timezone)
 
 
 def revoke(space: RecipientSpace) -> None:

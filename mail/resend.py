@@ -166,7 +166,7 @@ def page_of(email: Email, make: bool = False) -> str:
     if session is None or contact is None:
         raise UserMistake(_NO_PAGE, "mode")
     space = spaces.ensure(session, contact) if make else spaces.of_session(session).get(contact.id)
-    if space is not None and (space.revoked_at is not None or spaces.ends_on(space) < datetime.now(UTC).date()):
+    if space is not None and (space.revoked_at is not None or spaces.is_over(space)):
         raise UserMistake(_CLOSED, "mode")
     return spaces.address(space) if make and space is not None else ""
 

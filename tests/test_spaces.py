@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from unittest.mock import Mock
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -17,6 +19,7 @@ from extensions import db, limiter
 from mail.compose import Draft, File
 from models import Contact, Email, RecipientSpace, SpaceVisit, TrainingSession
 from models.words import Reason, Status
+from tests import days
 from tests.client import Browser
 from tests.conftest import House
 from tests.history.making import make_email
@@ -100,15 +103,32 @@ def test_forged_older_revoked_and_expired_links_open_nothing(
     assert token(made, ada) == second  # a letter written now leads nowhere until somebody opens it again
     client.get(f"/r/{second}", status=404)
     third = spaces.renew(space).rpartition("/")[2]
-    made.starts_on = made.ends_on = date.today() - timedelta(days=365)
+    made.starts_on = made.ends_on = days.today() - timedelta(days=365)
     db.session.commit()
     client.get(f"/r/{third}")
-    made.ends_on = date.today() - timedelta(days=367)
+    made.ends_on = days.today() - timedelta(days=366)
     db.session.commit()
     client.get(f"/r/{third}", status=404)
     theirs = session_with(boreale, None, date.today())
     with pytest.raises(ValueError, match="own"):
         spaces.url(theirs, ada)
+
+
+@pytest.mark.parametrize("zone", ["America/Martinique", "Europe/Paris", "Pacific/Auckland"])
+def test_the_last_day_is_the_organisations(
+    cassiopee: House, made: TrainingSession, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """To its last minute on the wall there, wherever the server is."""
+    (ada,) = enrolled(cassiopee, made, "Ada Adam")
+    text = token(made, ada)
+    cassiopee.organisation.timezone, made.starts_on, made.ends_on = zone, date(2026, 1, 10), date(2026, 1, 10)
+    db.session.commit()
+    midnight = datetime(2027, 1, 11, tzinfo=ZoneInfo(zone))
+    for moment, opens in ((midnight - timedelta(minutes=1), True), (midnight + timedelta(minutes=1), False)):
+        clock = Mock(wraps=datetime)
+        clock.now.side_effect = moment.astimezone
+        monkeypatch.setattr(spaces, "datetime", clock)
+        assert (spaces.open_(text) is not None) is opens, (moment, moment.astimezone(UTC))
 
 
 def test_visits_are_logged_and_shown(client: Browser, cassiopee: House, made: TrainingSession) -> None:
