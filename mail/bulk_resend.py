@@ -19,6 +19,7 @@ from extensions import db, on_commit, ring
 from mail import copying, headers, outbox
 from mail.compose import Draft, File
 from mail.fold import Fact
+from mail.resend import in_turn
 from mail.resend_verdicts import JUDGE_AGAIN, JUDGE_ALL
 from mail.tracking import record
 from models import Address, Email, EmailContent, Organisation, Sender, User
@@ -147,6 +148,7 @@ def _hundred(only: int | None = None) -> int | None:
     if not rows:
         _end(run)
         return 0
+    in_turn(run.organisation_id)
     again = _judged(run, rows)
     going = [row for row in rows if not _left(row, again)]
     made = _post(run, going) if going else 0

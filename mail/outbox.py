@@ -72,7 +72,7 @@ def post(
         {"o": organisation.id, "k": request_key, "u": by.id if by else None, "account": sender.account_id},
     ).one_or_none()
     if mailing is None:
-        return _of_mailing(organisation, request_key)
+        return asked_before(organisation.id, request_key)
     mailing_id, listened, providers, host = mailing
     marked = marking.chosen(providers, host or settings().mail_server)
     now = connection.execute(text("SELECT now()")).scalar_one()
@@ -148,9 +148,10 @@ def _addressed(draft: Draft, email_id: int, may_leave: bool) -> Draft:
     return replace(draft, html=html, text=words, leave_url=leave_url)
 
 
-def _of_mailing(organisation: Organisation, request_key: str) -> list[Email]:
+def asked_before(organisation_id: int, request_key: str) -> list[Email]:
+    """The e-mails that this key was used for; none where it is new."""
     query = select(Email).join(Mailing, Mailing.id == Email.mailing_id)
-    query = query.where(Mailing.organisation_id == organisation.id, Mailing.request_key == request_key)
+    query = query.where(Mailing.organisation_id == organisation_id, Mailing.request_key == request_key)
     return list(db.session.scalars(query.order_by(Email.id)))
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import func, select
 
 from documents import spaces
 from errors import Permanent, UserMistake
@@ -27,7 +28,7 @@ from mail.tracking import record
 from models import Address, Contact, Email, EmailContent, Organisation, Sender, TrainingSession, User
 from models.words import N_, EventKind, Status, Word
 
-__all__ = ["ERASED", "ON_ITS_WAY", "Ask", "Mode", "copied", "corrected", "page_of", "resend", "resendable"]
+__all__ = ["ERASED", "ON_ITS_WAY", "Ask", "Mode", "copied", "corrected", "in_turn", "page_of", "resend", "resendable"]
 
 # STATUSES.md: sent and delivered are final once 72 hours old; the three others at once.
 SETTLED_AFTER = timedelta(hours=72)
@@ -80,17 +81,27 @@ def resendable(email: Email, now: datetime | None = None) -> bool:
     return email.status in _FINAL
 
 
+def in_turn(organisation_id: int) -> None:
+    """Wait for whoever sends again in this organisation, and let nobody else until the transaction ends: what is
+    judged then heeds what the others have just asked for."""
+    turn = func.hashtextextended(f"resend/{organisation_id}", 0)
+    db.session.execute(select(func.pg_advisory_xact_lock(turn)))
+
+
 def resend(
     email: Email, to: str | None = None, *, by: User | None, request_key: str, ask: Ask | None = None
 ) -> Email:  # fmt: skip
     """Ask for the same e-mail again, to the corrected address `to` or the same one, in the caller's transaction. `ask`
     says all there is to say about it, `to` included.
 
-    The same `request_key` again gives the same new e-mail. Raises UserMistake for an address that is none, for what
-    cannot be made, for a copy of what was erased, or while the first may still arrive; Permanent where its bytes are
-    gone.
+    The same `request_key` again gives the same new e-mail, whatever became of the first meanwhile. Raises UserMistake
+    for an address that is none, for what cannot be made, for a copy of what was erased, or while the first may still
+    arrive; Permanent where its bytes are gone.
     """
     ask = ask or Ask(to)
+    in_turn(email.organisation_id)
+    if known := outbox.asked_before(email.organisation_id, request_key):
+        return _of(email, known[0])
     if not resendable(email):
         raise UserMistake(ON_ITS_WAY)
     content = db.session.get(EmailContent, email.id)
@@ -106,9 +117,14 @@ def resend(
         [draft], organisation=organisation, sender=sender, by=by, request_key=request_key, bulk=False,
         resend_of=email, freeze=freeze, send_at=ask.send_at,
     )[0]  # fmt: skip
+    record([_fact(email, _of(email, new), draft, ask, by)])
+    return new
+
+
+def _of(email: Email, new: Email) -> Email:
+    """The new e-mail; UserMistake where its key was used for another than this one."""
     if new.resend_of_id != email.id:
         raise UserMistake(_USED)
-    record([_fact(email, new, draft, ask, by)])
     return new
 
 

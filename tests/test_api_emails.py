@@ -374,6 +374,21 @@ def test_an_admin_sends_a_failed_email_again(app: Flask, program: Program, cassi
     program.post(f"/emails/{first['id']}/resends", status=202)
 
 
+def test_a_repeated_resend_is_answered_as_the_first_whatever_happened_since(
+    program: Program, cassiopee: House
+) -> None:
+    first = program.post("/emails", ONE)["items"][0]
+    path, key = f"/emails/{first['id']}/resends", {"Idempotency-Key": "once"}
+    db.session.execute(db.update(Email).values(status=Status.FAILED, reason=Reason.USER_UNKNOWN))
+    db.session.commit()
+    again = program.post(path, {}, headers=key)
+    db.session.execute(db.update(Email).values(status=Status.DELIVERED, reason=None))  # it had arrived after all
+    db.session.commit()
+    program.post(path, {}, status=409)
+    assert program.post(path, {}, headers=key) == again
+    assert program.last.headers["Idempotent-Replayed"] == "true"
+
+
 def test_a_resend_says_how(program: Program, cassiopee: House) -> None:
     first = program.post("/emails", {**ONE, "attachments": [{"filename": "a.txt", "content": "YQ=="}]})["items"][0]
     db.session.execute(db.update(Email).values(status=Status.FAILED, reason=Reason.USER_UNKNOWN))

@@ -37,7 +37,7 @@ from errors import UserMistake
 from extensions import db, settings
 from mail import headers, quarantine
 from mail.compose import Draft, File
-from mail.resend import Ask, Mode, resend, resendable
+from mail.resend import Ask, Mode, resend
 from mail.words_of_html import words_of
 from models import Address, AuditAction, Contact, Email, Sender, Template, TrainingSession
 from models.words import Reason, Status
@@ -142,8 +142,6 @@ def post_resend(email_id: str, idempotency: Idempotency, asked: ResendRequest) -
         _check_address(asked.to, pointer("to"))
     how = Ask(asked.to, Mode(asked.mode), asked.preface or "", _moment(asked.send_at))
     key, replayed = replays.request_key(idempotency.key, _told(email, asked))
-    if not replayed and not resendable(email):
-        raise Problem(409, "This e-mail is still on its way: it cannot be sent again.")
     try:
         new = resend(email, by=g.token.user, request_key=key, ask=how)
     except UserMistake as mistake:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import event, func, select, text
 
 import mail
 from documents import blobs
 from errors import UserMistake
 from extensions import db
+from local.processes import wait_until
 from mail import bulk_resend, outbox, resend
 from mail.compose import Draft, File
 from mail.fold import Fact
@@ -316,6 +319,68 @@ def test_a_run_that_is_stopped_leaves_the_rest(cassiopee: House, monkeypatch: An
     assert Counter(db.session.scalars(select(ResendRow.outcome))) == {RowOutcome.SENT: 2, None: 3}
     assert db.session.get_one(ResendRun, run_id).state is RunState.CANCELLED
     assert bulk_resend.work() == 0 and not bulk_resend.cancel(db.session.get_one(ResendRun, run_id))
+
+
+def held_up() -> bool:
+    """Whether somebody waits for a turn."""
+    mine = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    locks = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = {mine}"
+    return bool(db.session.scalar(text(locks)))
+
+
+def copies(*emails: Email) -> dict[int, int]:
+    counted = select(Email.resend_of_id, func.count()).where(Email.resend_of_id.in_([email.id for email in emails]))
+    return dict(map(tuple, db.session.execute(counted.group_by(Email.resend_of_id))))
+
+
+@contextmanager
+def another_worker(app: Flask) -> Iterator[Thread]:
+    """Works the runs off beside us."""
+
+    def works() -> None:
+        with app.app_context():
+            bulk_resend.work()
+
+    thread = Thread(target=works)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join()
+
+
+def test_two_workers_send_nothing_twice(app: Flask, cassiopee: House, monkeypatch: Any) -> None:
+    """Two people confirmed the same e-mails; while one worker has judged and not yet asked, another takes their run."""
+    emails = [failed(cassiopee, f"Nu Méro{n}") for n in range(3)]
+    for run in [prepared(cassiopee, *emails) for _ in range(2)]:
+        assert bulk_resend.start(run)
+    db.session.commit()
+    judge, workers = bulk_resend._judged, ExitStack()
+
+    def judged(run: ResendRun, rows: Any) -> Any:
+        told = judge(run, rows)
+        if not beside:
+            beside.append(workers.enter_context(another_worker(app)))
+            wait_until(lambda: held_up() or not beside[0].is_alive(), 60)
+        return told
+
+    beside: list[Thread] = []
+    monkeypatch.setattr(bulk_resend, "_judged", judged)
+    with workers:
+        bulk_resend.work()
+    assert copies(*emails) == {email.id: 1 for email in emails}
+    assert Counter(db.session.scalars(select(ResendRow.verdict))) == {None: 3, Left.RECENT: 3}
+
+
+def test_what_a_person_has_just_sent_again_is_left_out(app: Flask, cassiopee: House) -> None:
+    emails = [failed(cassiopee, f"Nu Méro{n}") for n in range(3)]
+    bulk_resend.start(prepared(cassiopee, *emails))
+    db.session.commit()
+    resend.resend(emails[1], by=cassiopee.manager, request_key="a press")  # not yet committed
+    with another_worker(app) as worker:
+        wait_until(lambda: held_up() or not worker.is_alive(), 60)
+        db.session.commit()
+    assert copies(*emails) == {email.id: 1 for email in emails}
 
 
 def test_a_run_waits_for_its_moment_and_judges_anew_then(cassiopee: House) -> None:
