@@ -158,7 +158,7 @@ def _cells(line: Any) -> list[str]:
 
 
 def _cells_for_people(line: Any, zone: ZoneInfo) -> list[str]:
-    said = " ; ".join(f"{name} : {value}" if value else name for name, value in _said(line))
+    said = _(" ; ").join(_(" : ").join((name, value)) if value else name for name, value in _said(line))
     return [f"{line.at.astimezone(zone):%d/%m/%Y %H:%M:%S}", line.who, _(line.action.label), line.subject,
             " ".join(line.also), _(line.channel.label), line.token_prefix, line.address, said]  # fmt: skip
 

@@ -120,7 +120,7 @@ def _value(name: str, value: Any) -> str:
         more = f" (+ {len(value) - _MOST})" if len(value) > _MOST else ""
         return ", ".join(_one(name, one) for one in value[:_MOST]) + more
     if isinstance(value, dict):
-        return ", ".join(f"{key} : {one}" for key, one in value.items())
+        return ", ".join(f"{key}{_(' : ')}{one}" for key, one in value.items())
     return _one(name, value)
 
 

@@ -44,7 +44,7 @@ def as_csv(lines: list[Any], zone: str) -> bytes:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([_("Quand"), _("Qui"), _("Action"), _("Par"), _("Détails")])
     for line in lines:
-        details = " ; ".join(f"{name} : {value}" if value else name for name, value in said(line, zone))
+        details = _(" ; ").join(_(" : ").join((name, value)) if value else name for name, value in said(line, zone))
         at = line.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
         cells = [at, line.who, _(line.action.label), _(line.channel.label), details]
         writer.writerow([defused(cell) for cell in cells])
