@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-import mail
 from extensions import db
 from mail import treating
 from mail.fold import Fact
 from models import Email, Organisation, TrainingSession, User
 from models.words import EventKind, Reason, Role, Status
+from seeds import stories
 
 _NOTES = ("appelé, viendra", "nouvelle adresse demandée par téléphone")
 
@@ -26,10 +26,10 @@ def keep(organisation: Organisation, soon: TrainingSession) -> None:
     for email in db.session.scalars(theirs):
         at = (email.sent_at or email.created_at) + timedelta(minutes=3)
         words = "smtp; 552 5.2.2 The mailbox is full: over quota"
-        mail.record([
+        stories.record(
             Fact(email.id, EventKind.BOUNCED, "dsn", "seed full", at, Reason.MAILBOX_FULL, enhanced_code="5.2.2",
-                 diagnostic=words),
-        ])  # fmt: skip
+                 diagnostic=words)
+        )  # fmt: skip
     failures = select(Email.id).where(
         Email.organisation_id == organisation.id, Email.reason == Reason.USER_UNKNOWN,
         Email.training_session_id != soon.id,

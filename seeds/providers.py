@@ -9,16 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from extensions import db
 from mail import outbox
 from mail.accounts import can_keep_secrets
 from mail.providers import accounts, brevo, hearing
 from mail.providers.event import Call
-from models import Address, DeliveryEvent, Email, Organisation, ProviderAccount, Sender
+from models import Address, Email, Organisation, ProviderAccount, Sender
 from models.provider import Via
 from models.words import Status
+from seeds import stories
 
 NAME = "Brevo (essai)"
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -62,9 +63,7 @@ def keep(organisation: Organisation | None) -> None:
         calls = [_call(outbox.message_id(email.id, sender), address, email.sent_at, *one) for one in told]
         events = [event for call in calls for event in brevo.parse(call)]
         hearing.hear(organisation.id, made.id, brevo.NAME, map(hearing.Told, events), Via.WEBHOOK)
-        # as all that is seeded: the last change is when the last thing happened
-        last = select(func.max(DeliveryEvent.occurred_at)).where(DeliveryEvent.email_id == email.id)
-        db.session.execute(update(Email).where(Email.id == email.id).values(updated_at=last.scalar_subquery()))
+        stories.date(email.id)
 
 
 def _call(message_id: str, address: str, sent_at: datetime, name: str, minutes: int, more: dict[str, Any]) -> Call:

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, select, text
 from sqlalchemy.orm import aliased
 
-import mail
 from extensions import db
 from mail.fold import Fact
 from models import Email, Grounds, Organisation, Suppression, User
 from models.suppression import CANONICAL
 from models.words import EventKind, Reason, Role, Status
+from seeds import stories
 
 _NOTES = (
     "vue au téléphone, son adresse est bien celle-ci",
@@ -75,8 +75,7 @@ def complain(organisation: Organisation) -> None:
     for email in db.session.scalars(query):
         at = email.updated_at + timedelta(hours=2)
         data = {"key": "verp", "reporting_mta": "mx.destinataire.example"}
-        mail.record([Fact(email.id, EventKind.COMPLAINED, "dsn", "seed complaint", at, data=data)])
-        db.session.execute(text("UPDATE email SET updated_at = :at WHERE id = :id"), {"at": at, "id": email.id})
+        stories.record(Fact(email.id, EventKind.COMPLAINED, "dsn", "seed complaint", at, data=data))
         db.session.expire(email)
 
 

@@ -11,8 +11,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from sqlalchemy import func, select, update
+
+import mail
+from extensions import db
 from mail.fold import Fact, Folded, fold, key
 from mail.tracking import parameters
+from models import DeliveryEvent, Email
 from models.words import EventKind, Reason
 
 _HOST = "mx.destinataire.example"
@@ -106,6 +111,18 @@ class Story:
             ))  # fmt: skip
             made.append((step.after if step else 0.0, before, after))
         return made
+
+
+def record(fact: Fact) -> None:
+    """Record what happened to an e-mail of the demo then, as if the house had been told then."""
+    mail.record([fact])
+    date(fact.email_id)
+
+
+def date(email_id: int) -> None:
+    """Let its last change be when the last thing happened, not when that was told: as all that is seeded."""
+    last = select(func.max(DeliveryEvent.occurred_at)).where(DeliveryEvent.email_id == email_id)
+    db.session.execute(update(Email).where(Email.id == email_id).values(updated_at=last.scalar_subquery()))
 
 
 def cell(value: object) -> str:

@@ -130,7 +130,7 @@ def test_demo_is_made_once(app: Flask) -> None:
     assert counts[0] == 4
     assert counts[1] >= 60
     assert counts[2] > 100
-    for email in db.session.scalars(select(Email)).all()[::3]:
+    for email in db.session.scalars(select(Email)):
         check(email)
 
 
