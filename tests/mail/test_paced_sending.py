@@ -143,17 +143,24 @@ def test_a_single_email_takes_the_next_slot_of_a_limited_account(cassiopee, bore
 
 
 def test_a_single_email_passes_a_mailing_on_a_slow_server(cassiopee, boreale, app, server):
-    """The mailing holds every line; the single e-mail is among the first to get one that is free again."""
-    server.script.delay = 0.5
-    ask(cassiopee, *[f"p{n}@bulk.example" for n in range(60)])
+    """The mailing holds every line, and as much of it is at hand; the single e-mail is among the first to get one that
+    is free again."""
+    lines = app.extensions["sillage"].drain_connections
+    server.script.delay, go = 0.5, threading.Event()
+    ask(cassiopee, *[f"p{n}@bulk.example" for n in range(20 * lines)])
     with working(app):
-        until(lambda: len(server.taken) >= 4)
-        (single,) = ask(boreale, "q@client.example")
-        until(lambda: (found := entry(single)) is None or found.state is not QueueState.WAITING)  # a worker knows of it
-        before = len(server.taken)
+        try:
+            until(lambda: len(server.taken) >= 3 * lines)
+            server.script.hold = go
+            until(lambda: server.holding == lines)
+            (single,) = ask(cassiopee, "q@client.example")
+            until(lambda: (found := entry(single)) is not None and found.state is not QueueState.WAITING)  # it is known
+            before = len(server.taken)
+        finally:
+            go.set()
         until(lambda: "q@client.example" in recipients(server))
-        place = recipients(server).index("q@client.example") - before
-    assert place <= 12  # two turns of the lines, and what was under way
+    place = recipients(server).index("q@client.example") - before
+    assert place < 3 * lines  # what was under way, what was said behind that, and no more than another turn
 
 
 def test_single_emails_get_the_next_free_line(cassiopee):
