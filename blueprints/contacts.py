@@ -83,7 +83,7 @@ class ContactForm(BaseForm):
         else:
             del self.name
             now = self.company.object_data
-            if not self.is_submitted():
+            if not self.company.raw_data:  # nobody has typed there
                 self.company.data = contacts.company_text(now) if now else ""
 
     def validate_company(self, field: Any) -> None:

@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask import request
 from flask_wtf import FlaskForm
-from wtforms import Field, Form, ValidationError
+from werkzeug.datastructures import MultiDict
+from wtforms import Field, FileField, Form, ValidationError
 from wtforms.fields.core import UnboundField
 from wtforms.meta import DefaultMeta
 from wtforms.validators import StopValidation
@@ -65,10 +67,19 @@ class Translated:
 
 
 class BaseForm(Translated, FlaskForm):
-    """A POST form with its CSRF token."""
+    """A POST form with its CSRF token. A file sent where words are asked for is not there, nor words for a file."""
 
     class Meta(Translated.Meta, FlaskForm.Meta):
-        pass
+        def wrap_formdata(self, form: Form, formdata: Any) -> Any:
+            if formdata is not None and not (request.form or request.files):  # JSON is the API's
+                return None
+            given = super().wrap_formdata(form, formdata)
+            if given is None:
+                return None
+            for_files = {field.name for field in form if isinstance(field, FileField)}
+            apart = MultiDict((name, word) for name, word in request.form.items(multi=True) if name not in for_files)
+            apart.update((name, file) for name, file in request.files.items(multi=True) if name in for_files)
+            return apart
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

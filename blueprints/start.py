@@ -157,7 +157,7 @@ def _test(step: Step) -> Response:
     port = settings().practice_page_port
     told = {"row": row, "moving": moving, "practice": f"http://127.0.0.1:{port}" if port else ""}
     if request.headers.get("HX-Request") == "true" and request.method == "GET":
-        return page("", "start/_sent.html", **told)
+        return page("", "start/_sent.html", **told) if row else Response(status=204)
     return _page(
         step, _status(), sender=next(iter(_senders()), None), request_key=str(uuid4()), mistake=mistake, **told
     )
