@@ -151,8 +151,9 @@ def members(public_id: str) -> Response:
 def of_contact(contact_id: str) -> Response:
     """From a contact's record: the static segments that it is to be in (`segment`, repeatable), and no other."""
     contact = get_or_404(Contact, contact_id)
-    chosen = set(request.form.getlist("segment"))
-    for one, member in segments.memberships(contact):
+    known = segments.memberships(contact)
+    chosen = set(request.form.getlist("segment")) & {one.public_id for one, _member in known}
+    for one, member in known:
         if one.public_id in chosen and not member:
             segments.add(one, [contact])
         elif member and one.public_id not in chosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extensions import db
-from models import Contact, Segment, SegmentMember
+from models import AuditEntry, Contact, Segment, SegmentMember
 from models.words import ContactKind
 from tests.client import Browser
 from tests.conftest import House
@@ -79,6 +79,13 @@ def test_members_by_search_and_from_the_record(staff: Browser, cassiopee: House)
     assert staff.html.xpath("//input[@name='segment'][@checked]/@value") == [segment]
     staff.post(f"/segments/of/{petit.public_id}", {})
     assert db.session.query(SegmentMember).count() == 0
+
+
+def test_of_segments_named_only_those_that_there_are_are_noted(staff: Browser, cassiopee: House) -> None:
+    petit = make_contact(cassiopee, "Élodie Petit")
+    staff.post(f"/segments/of/{petit.public_id}", {"segment": ["a\0b", "G-nobody00"]})
+    line = db.session.query(AuditEntry).order_by(AuditEntry.id.desc()).first()
+    assert line is not None and not line.data
 
 
 def test_members_are_the_organisation_s_own(staff: Browser, cassiopee: House, boreale: House) -> None:
