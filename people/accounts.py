@@ -16,7 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 
 from extensions import db
-from models import ApiToken, User
+from models import ApiToken, Organisation, User
 from models.words import Role
 
 # The accounts that a demo offers with one click; never in production (blueprints.auth).
@@ -89,7 +89,10 @@ def address_taken(email: str, but: User | None = None) -> bool:
 
 
 def admins_left(organisation_id: int, without: User) -> int:
-    """How many active admins the organisation has besides `without`."""
+    """How many active admins the organisation has besides `without`; until the transaction ends nobody else changes
+    that: of two admins who take each other's role away the second is told no."""
+    held = select(Organisation.id).where(Organisation.id == organisation_id).with_for_update(key_share=True)
+    db.session.execute(held)
     query = select(func.count()).where(
         User.organisation_id == organisation_id, User.role == Role.ADMIN, User.active, User.id != without.id
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 
 from blueprints import configuration
@@ -13,6 +14,7 @@ from models.words import ReturnPath, Role
 from people import accounts
 from tests.client import Browser
 from tests.conftest import House
+from tests.waiting import beside
 
 
 @pytest.fixture
@@ -114,6 +116,23 @@ def test_the_last_admin_stays(admin: Browser, cassiopee: House) -> None:
     form.pop("active")
     admin.post(path, form, status=422)
     assert "propre compte" in admin.text()
+
+
+def test_of_two_admins_who_take_each_others_role_one_stays(app: Flask, cassiopee: House) -> None:
+    first = cassiopee.admin
+    second = User(organisation_id=cassiopee.id, email="second@cassiopee.example", name="Second", role=Role.ADMIN,
+                  password_hash=first.password_hash)  # fmt: skip
+    db.session.add(second)
+    db.session.commit()
+    theirs, path = Browser(app).sign_in(second), f"/settings/users/{first.id}"
+    form = {"name": first.name, "email": first.email, "role": "staff", "language": "fr", "active": "y"}
+    assert accounts.admins_left(cassiopee.id, second) == 1  # as the first one's request does it
+    second.role = Role.STAFF
+    db.session.flush()
+    with beside(app, lambda: theirs.post(path, form, status=422)):
+        db.session.commit()
+    db.session.expire_all()
+    assert first.role is Role.ADMIN and "dernier administrateur" in theirs.text()
 
 
 def test_roles_and_closing(admin: Browser, cassiopee: House, boreale: House) -> None:

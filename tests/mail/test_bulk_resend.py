@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ import mail
 from documents import blobs
 from errors import UserMistake
 from extensions import db
-from local.processes import wait_until
 from mail import bulk_resend, outbox, resend
 from mail.compose import Draft, File
 from mail.fold import Fact
@@ -41,6 +39,7 @@ from models.suppression import Grounds
 from models.words import EventKind, Mark, Reason, SessionState, Status
 from tests.conftest import House
 from tests.history.making import make_contact, make_email, make_session
+from tests.waiting import beside
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=30)
 
@@ -321,32 +320,9 @@ def test_a_run_that_is_stopped_leaves_the_rest(cassiopee: House, monkeypatch: An
     assert bulk_resend.work() == 0 and not bulk_resend.cancel(db.session.get_one(ResendRun, run_id))
 
 
-def held_up() -> bool:
-    """Whether somebody waits for a turn."""
-    mine = "(SELECT oid FROM pg_database WHERE datname = current_database())"
-    locks = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = {mine}"
-    return bool(db.session.scalar(text(locks)))
-
-
 def copies(*emails: Email) -> dict[int, int]:
     counted = select(Email.resend_of_id, func.count()).where(Email.resend_of_id.in_([email.id for email in emails]))
     return dict(map(tuple, db.session.execute(counted.group_by(Email.resend_of_id))))
-
-
-@contextmanager
-def another_worker(app: Flask) -> Iterator[Thread]:
-    """Works the runs off beside us."""
-
-    def works() -> None:
-        with app.app_context():
-            bulk_resend.work()
-
-    thread = Thread(target=works)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        thread.join()
 
 
 def test_two_workers_send_nothing_twice(app: Flask, cassiopee: House, monkeypatch: Any) -> None:
@@ -359,12 +335,11 @@ def test_two_workers_send_nothing_twice(app: Flask, cassiopee: House, monkeypatc
 
     def judged(run: ResendRun, rows: Any) -> Any:
         told = judge(run, rows)
-        if not beside:
-            beside.append(workers.enter_context(another_worker(app)))
-            wait_until(lambda: held_up() or not beside[0].is_alive(), 60)
+        if not others:
+            others.append(workers.enter_context(beside(app, bulk_resend.work)))
         return told
 
-    beside: list[Thread] = []
+    others: list[None] = []
     monkeypatch.setattr(bulk_resend, "_judged", judged)
     with workers:
         bulk_resend.work()
@@ -377,8 +352,7 @@ def test_what_a_person_has_just_sent_again_is_left_out(app: Flask, cassiopee: Ho
     bulk_resend.start(prepared(cassiopee, *emails))
     db.session.commit()
     resend.resend(emails[1], by=cassiopee.manager, request_key="a press")  # not yet committed
-    with another_worker(app) as worker:
-        wait_until(lambda: held_up() or not worker.is_alive(), 60)
+    with beside(app, bulk_resend.work):
         db.session.commit()
     assert copies(*emails) == {email.id: 1 for email in emails}
 
