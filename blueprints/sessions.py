@@ -72,6 +72,8 @@ def edit(public_id: str) -> Response:
 
 def _form(training_session: TrainingSession | None) -> Response:
     programme = None
+    if training_session is not None and request.method == "POST":
+        training.hold(training_session)
     if training_session is None and request.args.get("programme"):
         programme = get_or_404(Programme, request.args["programme"][:40])
     form = SessionForm.of(training_session, current_user.organisation, programme)

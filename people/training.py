@@ -76,6 +76,13 @@ def _learners() -> Any:
     )
 
 
+def hold(training_session: TrainingSession) -> None:
+    """Keep the session to ourselves until the transaction ends, as others have left it: the same form sent twice at
+    once makes its modules once."""
+    db.session.refresh(training_session, with_for_update={"key_share": True})
+    db.session.expire(training_session, ["modules", "enrolments"])
+
+
 def save(
     training_session: TrainingSession, organisation: Organisation, rows: Sequence[ModuleRow], **values: Any
 ) -> TrainingSession:

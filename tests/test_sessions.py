@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from flask import Flask, g
@@ -19,6 +21,7 @@ from people.training import ModuleRow
 from tests.client import Browser
 from tests.conftest import House
 from tests.history.making import make_email
+from tests.waiting import beside
 
 
 def person(house: House, first: str, last: str, kind: ContactKind = ContactKind.LEARNER, **values: object) -> Contact:
@@ -163,6 +166,30 @@ def test_another_sessions_module_is_not_taken(staff: Browser, cassiopee: House, 
     db.session.expire_all()
     assert len(theirs.modules) == len(made.modules) == 1
     assert theirs.modules[0].title == ""
+
+
+def test_a_form_sent_twice_at_once_makes_its_modules_once(
+    app: Flask, staff: Browser, cassiopee: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = session_of(cassiopee, "Excel", date(2026, 12, 1))
+    path, again = f"/sessions/{made.public_id}/edit", Browser(app).sign_in(cassiopee.staff)
+    save, others = training.save, []
+    more = {"modules-1-day": "2026-12-02", "modules-1-starts": "09:00", "modules-1-ends": "12:30", "modules-1-id": ""}
+    asked = form(**{"modules-0-id": str(made.modules[0].id), **more})
+    ends = ExitStack()
+
+    def saved(*args: Any, **values: Any) -> Any:
+        told = save(*args, **values)
+        if not others:
+            db.session.flush()
+            others.append(ends.enter_context(beside(app, lambda: again.post(path, asked))))
+        return told
+
+    monkeypatch.setattr(training, "save", saved)
+    with ends:
+        staff.post(path, asked)
+    db.session.expire_all()
+    assert [module.starts_at.day for module in made.modules] == [25, 2]
 
 
 def test_people_are_found_added_and_taken_out(staff: Browser, cassiopee: House, boreale: House) -> None:
